@@ -1,0 +1,177 @@
+//! What a run is about: the bounds, the hardware, the axes of the variant, the threat, and the programs.
+
+use vocab::{Device, Devices, Frame, Ipa, Slot, Space, Threat, Viommu, Vm};
+
+use crate::program::{Code, OpKind};
+
+/// The largest bounds that a state can represent.
+pub mod limit {
+    /// Devices.
+    pub const DEVICES: usize = 2;
+    /// (device, ssid) pairs.
+    pub const SLOTS: usize = 4;
+    /// Virtual machines.
+    pub const VMS: usize = 2;
+    /// vIOMMUs of all VMs.
+    pub const VIOMMUS: usize = 2;
+    /// VMIDs.
+    pub const VMIDS: usize = 2;
+    /// ASIDs of one vIOMMU.
+    pub const ASIDS: usize = 2;
+    /// Address spaces of all vIOMMUs.
+    pub const SPACES: usize = 4;
+    /// Pages of one space.
+    pub const PAGES: usize = 2;
+    /// Intermediate pages of one VM.
+    pub const IPAS: usize = 4;
+    /// Threads of guests and host together.
+    pub const THREADS: usize = 4;
+    /// Commands that a guest may have in its queue.
+    pub const BATCH: usize = 5;
+    /// Commands that are issued and not yet completed by a SYNC.
+    pub const IN_FLIGHT: usize = 8;
+    /// Software tables.
+    pub const TABLES: usize = 4;
+    /// Keys of a software table.
+    pub const KEYS: usize = 4;
+    /// Locks, counting one for each VM where each VM has its own.
+    pub const LOCKS: usize = 8;
+}
+
+/// How many of everything a run has. A verdict is about these bounds and no others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each counts what its name says")]
+pub struct Bounds {
+    pub devices: u8,
+    /// SubstreamIDs of each device.
+    pub ssids: u8,
+    /// ASIDs of each vIOMMU.
+    pub asids: u8,
+    /// VMIDs of the host. With fewer than vIOMMUs, the last vIOMMUs start without one and without devices.
+    pub vmids: u8,
+    /// Spaces of all vIOMMUs together; space `s` belongs to vIOMMU `s % viommus`.
+    pub spaces: u8,
+    pub pages: u8,
+    /// Intermediate pages of each VM.
+    pub ipas: u8,
+    pub vms: u8,
+    /// vIOMMUs of all VMs together; vIOMMU `u` belongs to VM `u % vms`.
+    pub viommus: u8,
+    /// Threads of all guests together; thread `t` belongs to VM `t % vms`.
+    pub guest_threads: u8,
+    pub host_threads: u8,
+    /// What threads may begin; all others never happen.
+    pub operations: Vec<OpKind>,
+}
+
+/// What kinds of hardware differ in; a file under `specs/hardware/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hardware {
+    /// Whether a queue's commands take effect in the order in which they were issued.
+    pub in_order: bool,
+    /// Whether configuration caches hold invalid entries.
+    pub caches_invalid: bool,
+    /// Whether invalidating a stage-2 entry also drops combined entries made from it.
+    pub s2_drops_combined: bool,
+}
+
+/// Where the CD table lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableMemory {
+    /// In the guest's memory, where a scribbling guest can change it.
+    Guest,
+    /// In the hypervisor's memory.
+    Hypervisor,
+}
+
+/// Who shares a VMID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VmidPer {
+    /// Each vIOMMU has its own.
+    Viommu,
+    /// The vIOMMUs of a VM share one.
+    Vm,
+    /// All share one: what becomes of a VMID that users choose.
+    Host,
+}
+
+/// In what variants differ that is not a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axes {
+    /// Whether the devices have ATCs, and streams start with EATS=1.
+    pub ats: bool,
+    /// Where the CD table lies.
+    pub cd_table: TableMemory,
+    /// Who shares a VMID.
+    pub vmid: VmidPer,
+}
+
+/// How caches are represented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheMode {
+    /// A cache is everything that may be cached; hardware takes no steps. The default.
+    Saturated,
+    /// A cache is what is cached; fills, evictions and the effects of commands are steps. The definition.
+    Scheduled,
+}
+
+/// The machine: everything about a run that does not change.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// How many of everything.
+    pub bounds: Bounds,
+    /// The hardware.
+    pub hardware: Hardware,
+    /// The variant's axes.
+    pub axes: Axes,
+    /// What guests may do.
+    pub threat: Threat,
+    /// What devices may do.
+    pub devices: Devices,
+    /// How caches are represented.
+    pub caches: CacheMode,
+    /// The variant's programs.
+    pub code: Code,
+}
+
+impl Machine {
+    /// The slot of a device's SubstreamID.
+    pub fn slot(&self, device: Device, ssid: u8) -> Slot {
+        Slot(device.0 * self.bounds.ssids + ssid)
+    }
+
+    /// The device of a slot.
+    pub fn device_of(&self, slot: Slot) -> Device {
+        Device(slot.0 / self.bounds.ssids)
+    }
+
+    /// The VM of a vIOMMU.
+    pub fn vm_of(&self, viommu: Viommu) -> Vm {
+        Vm(viommu.0 % self.bounds.vms)
+    }
+
+    /// The vIOMMU of a space.
+    pub fn viommu_of(&self, space: Space) -> Viommu {
+        Viommu(space.0 % self.bounds.viommus)
+    }
+
+    /// The frame behind a VM's intermediate page: each has one of its own, so that a frame tells whose it is.
+    pub fn frame(&self, vm: Vm, ipa: Ipa) -> Frame {
+        Frame(vm.0 * self.bounds.ipas + ipa.0)
+    }
+
+    /// How many slots there are.
+    pub fn slots(&self) -> u8 {
+        self.bounds.devices * self.bounds.ssids
+    }
+
+    /// How many threads there are; the guests' first, then the host's.
+    pub fn threads(&self) -> usize {
+        (self.bounds.guest_threads + self.bounds.host_threads) as usize
+    }
+
+    /// The VM of a guest's thread; none for a host's.
+    pub fn vm_of_thread(&self, thread: usize) -> Option<Vm> {
+        (thread < self.bounds.guest_threads as usize).then(|| Vm(thread as u8 % self.bounds.vms))
+    }
+}

@@ -1,0 +1,4 @@
+//! The job: spec files in, two searches, verdicts and traces out.
+
+pub mod search;
+pub mod spec;

@@ -1,0 +1,94 @@
+//! The contract of a search: what it is given, and what it must say afterwards.
+
+use std::hash::Hash;
+use std::time::Duration;
+
+use vocab::PropertyId;
+
+/// What is searched. `model::Machine` is one; tests have smaller ones.
+pub trait System: Send + Sync + 'static {
+    /// A state: plain old data, compared and stored as it is.
+    type State: bytemuck::Pod + Eq + Hash + Send + Sync + std::fmt::Debug;
+    /// A transition's name; steps of a state are ordered as `steps` lists them.
+    type Step: Copy + Eq + Hash + Send + Sync + std::fmt::Debug;
+
+    /// The one initial state.
+    fn initial(&self) -> Self::State;
+    /// Appends the candidate steps of a state, in a fixed order.
+    fn steps(&self, state: &Self::State, steps: &mut Vec<Self::Step>);
+    /// Takes a step.
+    fn apply(&self, state: &Self::State, step: Self::Step) -> Outcome<Self::State>;
+    /// The properties that the state violates, as a set of [`PropertyId::bit`]. P-LIVE is the search's own matter.
+    fn judge(&self, state: &Self::State) -> u16;
+    /// Whether nothing is going on: the state that must remain reachable.
+    fn is_idle(&self, state: &Self::State) -> bool;
+}
+
+/// What comes of a step.
+#[derive(Clone, Copy, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an outcome lives on the stack for one call"
+)]
+pub enum Outcome<S> {
+    /// The step was taken.
+    Next(S, Seen),
+    /// It is not possible now.
+    Blocked,
+    /// The bounds of the representation were exceeded; nothing can be said of what lies behind. Names the bound.
+    TooLarge(&'static str),
+}
+
+/// What a transition did, apart from leading to a state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The properties that it put to the test, as a set of [`PropertyId::bit`].
+    pub witnesses: u16,
+    /// The source steps that it executed.
+    pub steps: StepSet,
+}
+
+pub use model::StepSet;
+
+/// When to give up. A limit never yields a verdict that holds.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Distinct states.
+    pub max_states: Option<u64>,
+    /// Wall time.
+    pub timeout: Option<Duration>,
+}
+
+/// Why a search stopped before it had seen everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// `--max-states` was reached.
+    MaxStates(u64),
+    /// `--timeout` was reached.
+    Timeout(Duration),
+    /// Ctrl-C.
+    Interrupted,
+    /// [`Outcome::TooLarge`].
+    TooLarge(&'static str),
+}
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Found<P> {
+    /// Distinct states.
+    pub states: u64,
+    /// Transitions, those to known states included.
+    pub transitions: u64,
+    /// Steps to the farthest state.
+    pub depth: u32,
+    /// None if every reachable state was visited.
+    pub stopped: Option<Why>,
+    /// The properties that some reachable state violates, P-LIVE included, as a set of [`PropertyId::bit`].
+    pub violated: u16,
+    /// The properties that some transition put to the test.
+    pub witnessed: u16,
+    /// The source steps that some transition executed.
+    pub executed: StepSet,
+    /// For each violated property a shortest path from the initial state; empty if this search keeps none.
+    pub paths: Vec<(PropertyId, P)>,
+}
