@@ -2,11 +2,22 @@
 //!
 //! It knows no engine, no files, no clock and no search. See README.md beside this crate's manifest for the reading order.
 
+pub mod caches;
+mod command;
+mod execute;
+mod fill;
+mod flight;
+mod ghost;
 pub mod machine;
 pub mod program;
+pub mod property;
+pub mod state;
+mod step;
 
-pub use machine::{Axes, Bounds, CacheMode, Hardware, Machine, TableMemory, VmidPer, limit};
+pub use machine::{Axes, Bounds, CacheMode, Hardware, Machine, Setup, TableMemory, VmidPer, limit};
 pub use program::{Code, Instr, OpKind, Pc, SourceStep};
+pub use state::State;
+pub use step::{Cost, Outcome, Seen, Step};
 
 /// A set of source steps: indices into [`Code::steps`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

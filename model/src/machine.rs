@@ -115,6 +115,18 @@ pub enum CacheMode {
     Scheduled,
 }
 
+/// Everything about a run but the programs.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the fields are those of Machine")]
+pub struct Setup {
+    pub bounds: Bounds,
+    pub hardware: Hardware,
+    pub axes: Axes,
+    pub threat: Threat,
+    pub devices: Devices,
+    pub caches: CacheMode,
+}
+
 /// The machine: everything about a run that does not change.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -132,9 +144,44 @@ pub struct Machine {
     pub caches: CacheMode,
     /// The variant's programs.
     pub code: Code,
+    /// For each entry how many outcomes its first visible instruction can have.
+    pub(crate) begin_choices: Vec<u8>,
 }
 
 impl Machine {
+    /// A machine. What it may be asked of is checked by the reader of spec files; a code that no reader made may panic.
+    pub fn new(setup: Setup, code: Code) -> Self {
+        let Setup {
+            bounds,
+            hardware,
+            axes,
+            threat,
+            devices,
+            caches,
+        } = setup;
+        let begin_choices = Vec::new();
+        let mut machine = Machine {
+            bounds,
+            hardware,
+            axes,
+            threat,
+            devices,
+            caches,
+            code,
+            begin_choices,
+        };
+        machine.begin_choices = machine
+            .code
+            .entries
+            .iter()
+            .map(|entry| {
+                let first = machine.code.first_visible(entry.pc).into_iter();
+                first.map(|instr| machine.choices(instr)).max().unwrap_or(1)
+            })
+            .collect();
+        machine
+    }
+
     /// The slot of a device's SubstreamID.
     pub fn slot(&self, device: Device, ssid: u8) -> Slot {
         Slot(device.0 * self.bounds.ssids + ssid)

@@ -547,6 +547,33 @@ pub struct Code {
 }
 
 impl Code {
+    /// The visible instructions that can be the first one behind `pc`, whatever the registers hold.
+    pub(crate) fn first_visible(&self, pc: Pc) -> Vec<Instr> {
+        let mut seen = vec![false; self.instrs.len()];
+        let mut todo = vec![pc];
+        let mut found = Vec::new();
+        while let Some(pc) = todo.pop() {
+            if std::mem::replace(&mut seen[pc as usize], true) {
+                continue;
+            }
+            let instr = self.instrs[pc as usize];
+            if instr.is_visible() {
+                found.push(instr);
+                continue;
+            }
+            match instr {
+                Instr::Return | Instr::Fail => {}
+                Instr::Jump(to) => todo.push(to),
+                Instr::Cut { to, .. }
+                | Instr::TakeCommand { to }
+                | Instr::Next { to, .. }
+                | Instr::Branch { to, .. } => todo.extend([to, pc + 1]),
+                _ => todo.push(pc + 1),
+            }
+        }
+        found
+    }
+
     /// The source step of an instruction.
     pub fn step_of(&self, pc: Pc) -> Option<usize> {
         match self.source.get(pc as usize) {

@@ -1,0 +1,262 @@
+//! What caches hold: for every tag the set of values that are, or may be, cached under it.
+//!
+//! Manual     Arm IHI 0070 G.b, 3.21 "Structure access rules and update procedures", 3.17 "TLB tagging, VMIDs, ASIDs and
+//!            participation in broadcast TLB maintenance", 3.9 "Support for PCI Express, PASIDs, PRI, and ATS", chapter 4.
+//! Modelled   STE and CD words, stage-1 entries, stage-2 entries, combined entries, ATC entries, and their tags.
+//! Left out   levels above the leaf, global entries, capacity (any subset may be dropped at any time).
+//!
+//! A cell is one tag; each bit of it is one value. In the saturated mode a set bit says that some cache of the SMMU (or the ATC)
+//! may hold that value now; in the scheduled mode that one does.
+
+use bytemuck::{Pod, Zeroable};
+
+use vocab::{Asid, Ipa, Page, Slot, Space, Viommu, Vm, Vmid};
+
+use crate::machine::limit;
+
+/// The sets, tag by tag.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
+pub struct Caches {
+    /// Stage-1 entries, tag {VMID, ASID, page}: which intermediate page, and (a ghost) which space's tables said so.
+    pub s1: [u16; limit::VMIDS * limit::ASIDS * limit::PAGES],
+    /// Word 0 of STEs, tag {StreamID}: [`ste0`] values.
+    pub ste0: [u8; limit::DEVICES],
+    /// Word 1 of STEs: bit 1 for EATS=1, bit 0 for EATS=0.
+    pub ste1: [u8; limit::DEVICES],
+    /// Word 2 of STEs: [`ste2`] values.
+    pub ste2: [u8; limit::DEVICES],
+    /// Word 0 of CDs, tag {StreamID, SubstreamID}: [`cd0`] values.
+    pub cd0: [u8; limit::SLOTS],
+    /// Word 1 of CDs: [`cd1`] values.
+    pub cd1: [u8; limit::SLOTS],
+    /// Stage-2 entries, tag {VMID, ipa}: which frames.
+    pub s2: [u8; limit::VMIDS * limit::IPAS],
+    /// Combined entries, tag {VMID, ASID, page}: which frames.
+    pub tlb: [u8; limit::VMIDS * limit::ASIDS * limit::PAGES],
+    /// ATC entries, tag {StreamID, SubstreamID, page}: which frames. No ASID: that is the difficulty of the strong ASID model.
+    pub atc: [u8; limit::SLOTS * limit::PAGES],
+}
+
+/// Values of STE word 0, {V, Config, S1ContextPtr}.
+pub mod ste0 {
+    use super::Viommu;
+
+    /// V=0 or Config=abort.
+    pub const ABORT: u8 = 0;
+
+    /// Config=nested with the CD table of a vIOMMU.
+    pub const fn nested(viommu: Viommu) -> u8 {
+        1 + viommu.0
+    }
+}
+
+/// Values of STE word 2, {S2VMID, S2TTB}.
+pub mod ste2 {
+    use super::{Vm, Vmid, limit};
+
+    /// Nothing was written yet.
+    pub const NONE: u8 = 0;
+
+    /// A VMID and the stage 2 of a VM.
+    pub const fn new(vmid: Vmid, vm: Vm) -> u8 {
+        1 + vmid.0 * limit::VMS as u8 + vm.0
+    }
+}
+
+/// Values of CD word 0, {V, EPD0, ASID}.
+pub mod cd0 {
+    use super::{Asid, limit};
+
+    /// V=0.
+    pub const INVALID: u8 = 0;
+
+    /// V=1, EPD0=0.
+    pub const fn valid(asid: Asid) -> u8 {
+        1 + asid.0
+    }
+
+    /// V=1, EPD0=1: TLB hits are possible, walks are not (Arm IHI 0070 G.b, 5.4 "Context Descriptor", EPD0).
+    pub const fn epd(asid: Asid) -> u8 {
+        1 + limit::ASIDS as u8 + asid.0
+    }
+
+    /// The ASID of a word with V=1, and whether a walk is possible with it.
+    pub const fn decode(word: u8) -> Option<(Asid, bool)> {
+        match word {
+            INVALID => None,
+            w if w <= limit::ASIDS as u8 => Some((Asid(w - 1), true)),
+            w => Some((Asid(w - 1 - limit::ASIDS as u8), false)),
+        }
+    }
+}
+
+/// Values of CD word 1, {TTB0}.
+pub mod cd1 {
+    use super::Space;
+
+    /// No table.
+    pub const NONE: u8 = 0;
+
+    /// The tables of a space.
+    pub const fn ttb(space: Space) -> u8 {
+        1 + space.0
+    }
+}
+
+/// The set of one value.
+pub const fn bit(value: u8) -> u8 {
+    1 << value
+}
+
+/// The values in a set, smallest first.
+pub fn values(set: u8) -> impl Iterator<Item = u8> {
+    (0..8).filter(move |value| set >> value & 1 == 1)
+}
+
+/// The cell of {VMID, ASID, page}.
+pub const fn tag(vmid: Vmid, asid: Asid, page: Page) -> usize {
+    (vmid.index() * limit::ASIDS + asid.index()) * limit::PAGES + page.index()
+}
+
+/// The cell of {VMID, ipa}.
+pub const fn s2_tag(vmid: Vmid, ipa: Ipa) -> usize {
+    vmid.index() * limit::IPAS + ipa.index()
+}
+
+/// The cell of {StreamID, SubstreamID, page}.
+pub const fn atc_tag(slot: Slot, page: Page) -> usize {
+    slot.index() * limit::PAGES + page.index()
+}
+
+/// The set of one stage-1 result.
+pub const fn s1_bit(space: Space, ipa: Ipa) -> u16 {
+    1 << (space.index() * limit::IPAS + ipa.index())
+}
+
+/// The intermediate pages in a set of stage-1 results, whichever space said so.
+pub const fn s1_ipas(set: u16) -> u8 {
+    let mut ipas = 0;
+    let mut space = 0;
+    while space < limit::SPACES {
+        ipas |= set >> (space * limit::IPAS) & ((1 << limit::IPAS) - 1);
+        space += 1;
+    }
+    ipas as u8
+}
+
+/// The spaces in a set of stage-1 results, as a bit set.
+pub const fn s1_spaces(set: u16) -> u8 {
+    let mut spaces = 0;
+    let mut space = 0;
+    while space < limit::SPACES {
+        if set >> (space * limit::IPAS) & ((1 << limit::IPAS) - 1) != 0 {
+            spaces |= 1 << space;
+        }
+        space += 1;
+    }
+    spaces
+}
+
+/// The CD word 1 values that point to one of a bit set of spaces.
+pub const fn descriptor_values(spaces: u8) -> u8 {
+    spaces << cd1::ttb(Space(0))
+}
+
+/// Size of [`Caches`] in bytes: the range of [`Caches::bits`].
+pub const BYTES: usize = size_of::<Caches>();
+
+impl Caches {
+    fn zip(&self, other: &Self, op: impl Fn(u8, u8) -> u8) -> Self {
+        let mut result = *self;
+        let theirs: &[u8; BYTES] = bytemuck::cast_ref(other);
+        let mine: &mut [u8; BYTES] = bytemuck::cast_mut(&mut result);
+        for (mine, theirs) in mine.iter_mut().zip(theirs) {
+            *mine = op(*mine, *theirs);
+        }
+        result
+    }
+
+    /// What either holds.
+    pub fn union(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a | b)
+    }
+
+    /// What both hold.
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a & b)
+    }
+
+    /// What this holds and the other does not.
+    pub fn minus(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a & !b)
+    }
+
+    /// Whether the other holds all of this.
+    pub fn is_subset(&self, other: &Self) -> bool {
+        self.minus(other).is_empty()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        bytemuck::bytes_of(self).iter().all(|&byte| byte == 0)
+    }
+
+    /// How many entries it holds.
+    pub fn count(&self) -> u32 {
+        bytemuck::bytes_of(self)
+            .iter()
+            .map(|byte| byte.count_ones())
+            .sum()
+    }
+
+    /// Every entry it holds, as (byte, bit): the names that hardware's own steps give to entries.
+    pub fn bits(&self) -> impl Iterator<Item = (u8, u8)> {
+        bytemuck::cast::<Self, [u8; BYTES]>(*self)
+            .into_iter()
+            .enumerate()
+            .flat_map(|(byte, set)| values(set).map(move |bit| (byte as u8, bit)))
+    }
+
+    /// The set of one entry, by its name.
+    pub fn one(byte: u8, bit: u8) -> Self {
+        let mut bytes = [0; BYTES];
+        bytes[byte as usize] = 1 << bit;
+        bytemuck::cast(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_fit_their_cells() {
+        assert!(cd0::epd(Asid(limit::ASIDS as u8 - 1)) < 8);
+        assert!(cd1::ttb(Space(limit::SPACES as u8 - 1)) < 8);
+        assert!(ste0::nested(Viommu(limit::VIOMMUS as u8 - 1)) < 8);
+        assert!(ste2::new(Vmid(limit::VMIDS as u8 - 1), Vm(limit::VMS as u8 - 1)) < 8);
+        const { assert!(limit::SPACES * limit::IPAS <= 16 && limit::VMS * limit::IPAS <= 8) }
+    }
+
+    #[test]
+    fn cd_word_0_decodes_to_what_was_encoded() {
+        assert_eq!(cd0::decode(cd0::INVALID), None);
+        for asid in (0..limit::ASIDS as u8).map(Asid) {
+            assert_eq!(cd0::decode(cd0::valid(asid)), Some((asid, true)));
+            assert_eq!(cd0::decode(cd0::epd(asid)), Some((asid, false)));
+        }
+    }
+
+    #[test]
+    fn an_entry_has_one_name() {
+        let all = Caches::default().zip(&Caches::default(), |_, _| 0xff);
+        assert_eq!(all.bits().count() as u32, all.count());
+        for (byte, bit) in all.bits() {
+            assert_eq!(
+                Caches::one(byte, bit).bits().collect::<Vec<_>>(),
+                [(byte, bit)]
+            );
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Fetches and walks: what hardware may add to its caches, from memory and from what may be cached already.
+//!
+//! Manual     Arm IHI 0070 G.b, 3.4 "Address translation", 3.9 "ATS", 3.21 "Structure access rules and update procedures".
+//! Modelled   speculative fetch of everything that is reachable, word by word; walks through both stages; ATS requests.
+//! Left out   the memory that holds CD tables and stage-1 tables is never reclaimed by the host (docs/limits.md).
+//!
+//! Every layer reads memory and the layers before it, so one pass over them all reaches the fixpoint. Both cache modes use these
+//! same layers: the saturated one takes all that they offer after every step, the scheduled one takes entries one at a time.
+
+use vocab::{Asid, Device, Devices, Frame, Ipa, Page, Slot, Space, Threat, Viommu, Vm, Vmid};
+
+use crate::caches::{
+    Caches, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste2, tag, values,
+};
+use crate::machine::{Machine, TableMemory, limit};
+use crate::state::{State, descriptor};
+
+/// One kind of fetch: reads memory and `from`, adds to `into`.
+type Layer = fn(&Machine, &State, from: &Caches, into: &mut Caches);
+
+/// In the order in which they depend on each other.
+const LAYERS: [Layer; 6] = [
+    fetch_ste,
+    fetch_cd,
+    walk_stage_1,
+    walk_stage_2,
+    combine,
+    translate_for_ats,
+];
+
+impl Machine {
+    /// Everything that may be cached once all of `caches` may be: the smallest closed set that holds it.
+    pub(crate) fn fill(&self, state: &State, caches: Caches) -> Caches {
+        let mut filled = caches;
+        for layer in LAYERS {
+            let from = filled;
+            layer(self, state, &from, &mut filled);
+        }
+        filled
+    }
+
+    /// The entries that one fetch could add now.
+    pub(crate) fn fetchable(&self, state: &State) -> Caches {
+        let mut found = Caches::default();
+        for layer in LAYERS {
+            layer(self, state, &state.caches, &mut found);
+        }
+        found.minus(&state.caches)
+    }
+
+    /// Whether a device may issue requests with a slot's SubstreamID now.
+    pub(crate) fn may_request(&self, state: &State, slot: Slot) -> bool {
+        self.devices == Devices::Wild
+            || self.threat == Threat::Hostile
+            || state.memory.active >> slot.0 & 1 == 1
+    }
+
+    /// Whether guest memory holds anything, rather than what programs wrote.
+    fn guest_memory_is_anything(&self) -> bool {
+        self.threat != Threat::Honest
+    }
+
+    /// The vIOMMUs whose CD table a device's streams may be translated with.
+    pub(crate) fn tables_in_use(caches: &Caches, device: Device) -> impl Iterator<Item = Viommu> {
+        values(caches.ste0[device.index()] & !bit(ste0::ABORT)).map(|value| Viommu(value - 1))
+    }
+
+    /// The (VMID, VM) pairs whose stage 2 a device's streams may be translated with; none while its STE cannot translate.
+    pub(crate) fn stage_2_in_use(
+        caches: &Caches,
+        device: Device,
+    ) -> impl Iterator<Item = (Vmid, Vm)> {
+        let translates = caches.ste0[device.index()] & !bit(ste0::ABORT) != 0;
+        let set = caches.ste2[device.index()] & !bit(ste2::NONE);
+        values(if translates { set } else { 0 }).map(|value| {
+            let pair = value - 1;
+            (Vmid(pair / limit::VMS as u8), Vm(pair % limit::VMS as u8))
+        })
+    }
+
+    /// The ASIDs with which a slot's requests may look up the TLB, and whether a walk is possible with each.
+    pub(crate) fn asids_in_use(caches: &Caches, slot: Slot) -> impl Iterator<Item = (Asid, bool)> {
+        values(caches.cd0[slot.index()]).filter_map(cd0::decode)
+    }
+}
+
+/// STEs: 64-bit words, each fetched by itself at any time (3.21: single-copy atomicity of at least 64 bits, in any order).
+fn fetch_ste(machine: &Machine, state: &State, _: &Caches, into: &mut Caches) {
+    let memory = &state.memory;
+    for device in 0..machine.bounds.devices as usize {
+        if memory.ste0[device] != ste0::ABORT || machine.hardware.caches_invalid {
+            into.ste0[device] |= bit(memory.ste0[device]);
+        }
+        into.ste1[device] |= bit(memory.ste1[device]);
+        into.ste2[device] |= bit(memory.ste2[device]);
+    }
+}
+
+/// CDs: reachable through any usable STE, two words, each fetched by itself.
+fn fetch_cd(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
+    for device in (0..machine.bounds.devices).map(Device) {
+        for viommu in Machine::tables_in_use(from, device) {
+            for (_, vm) in Machine::stage_2_in_use(from, device) {
+                // S1ContextPtr is an intermediate address: through another VM's stage 2 it finds whatever lies there.
+                let anything = vm != machine.vm_of(viommu)
+                    || machine.axes.cd_table == TableMemory::Guest
+                        && machine.guest_memory_is_anything();
+                for slot in machine.slots_of(device) {
+                    if anything {
+                        any_cd(machine, viommu, slot, into);
+                    } else {
+                        latch_cd(machine, state, viommu, slot, into);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn latch_cd(machine: &Machine, state: &State, viommu: Viommu, slot: Slot, into: &mut Caches) {
+    let word0 = state.memory.cd0[descriptor(viommu, slot)];
+    if word0 != cd0::INVALID || machine.hardware.caches_invalid {
+        into.cd0[slot.index()] |= bit(word0);
+    }
+    into.cd1[slot.index()] |= bit(state.memory.cd1[descriptor(viommu, slot)]);
+}
+
+fn any_cd(machine: &Machine, viommu: Viommu, slot: Slot, into: &mut Caches) {
+    into.cd0[slot.index()] |= bit(cd0::INVALID);
+    for asid in (0..machine.bounds.asids).map(Asid) {
+        into.cd0[slot.index()] |= bit(cd0::valid(asid)) | bit(cd0::epd(asid));
+    }
+    into.cd1[slot.index()] |= bit(cd1::NONE);
+    for space in (0..machine.bounds.spaces).map(Space) {
+        if machine.viommu_of(space) == viommu {
+            into.cd1[slot.index()] |= bit(cd1::ttb(space));
+        }
+    }
+}
+
+/// Stage 1: any pair of CD words with V=1 and EPD0=0 starts a walk, whose result is tagged {VMID, ASID, page}.
+fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
+    for device in (0..machine.bounds.devices).map(Device) {
+        for (vmid, vm) in Machine::stage_2_in_use(from, device) {
+            for slot in machine.slots_of(device) {
+                let ttbs = from.cd1[slot.index()] & !bit(cd1::NONE);
+                for (asid, walks) in Machine::asids_in_use(from, slot) {
+                    if !walks {
+                        continue;
+                    }
+                    for space in values(ttbs).map(|value| Space(value - 1)) {
+                        for page in (0..machine.bounds.pages).map(Page) {
+                            into.s1[tag(vmid, asid, page)] |=
+                                stage_1_result(machine, state, space, vm, page);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the tables of a space, read through the stage 2 of `vm`, say of a page.
+fn stage_1_result(machine: &Machine, state: &State, space: Space, vm: Vm, page: Page) -> u16 {
+    let foreign = machine.vm_of(machine.viommu_of(space)) != vm;
+    if foreign || machine.guest_memory_is_anything() {
+        return (0..machine.bounds.ipas).fold(0, |set, ipa| set | s1_bit(space, Ipa(ipa)));
+    }
+    state
+        .memory
+        .ipa(space, page)
+        .map_or(0, |ipa| s1_bit(space, ipa))
+}
+
+/// Stage 2: any usable STE starts a walk, whose result is tagged {VMID, ipa}.
+fn walk_stage_2(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
+    for device in (0..machine.bounds.devices).map(Device) {
+        for (vmid, vm) in Machine::stage_2_in_use(from, device) {
+            for ipa in values(state.memory.s2[vm.index()]).map(Ipa) {
+                let Frame(frame) = machine.frame(vm, ipa);
+                into.s2[s2_tag(vmid, ipa)] |= bit(frame);
+            }
+        }
+    }
+}
+
+/// Combined entries: a stage-1 and a stage-2 result of the same VMID, cached as one.
+fn combine(machine: &Machine, _: &State, from: &Caches, into: &mut Caches) {
+    for vmid in (0..machine.bounds.vmids).map(Vmid) {
+        for asid in (0..machine.bounds.asids).map(Asid) {
+            for page in (0..machine.bounds.pages).map(Page) {
+                let cell = tag(vmid, asid, page);
+                for ipa in values(s1_ipas(from.s1[cell])).map(Ipa) {
+                    into.tlb[cell] |= from.s2[s2_tag(vmid, ipa)];
+                }
+            }
+        }
+    }
+}
+
+/// ATS: a request with EATS=1 is answered from the TLB, and the answer is tagged {StreamID, SubstreamID, page}. A TLB hit needs no
+/// walk, so EPD0=1 does not prevent it.
+fn translate_for_ats(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
+    if !machine.axes.ats {
+        return;
+    }
+    for device in (0..machine.bounds.devices).map(Device) {
+        if from.ste1[device.index()] & bit(1) == 0 {
+            continue;
+        }
+        for slot in machine
+            .slots_of(device)
+            .filter(|&slot| machine.may_request(state, slot))
+        {
+            for page in (0..machine.bounds.pages).map(Page) {
+                into.atc[atc_tag(slot, page)] |= untranslated(machine, from, device, slot, page);
+            }
+        }
+    }
+}
+
+/// The frames that a request of a slot which names a page may be translated to by the TLB.
+fn untranslated(machine: &Machine, caches: &Caches, device: Device, slot: Slot, page: Page) -> u8 {
+    debug_assert!(
+        machine.device_of(slot) == device,
+        "a slot was asked for under another device"
+    );
+    let mut frames = 0;
+    for (asid, _) in Machine::asids_in_use(caches, slot) {
+        for (vmid, _) in Machine::stage_2_in_use(caches, device) {
+            frames |= caches.tlb[tag(vmid, asid, page)];
+        }
+    }
+    frames
+}
+
+impl Machine {
+    /// Every frame that a DMA of (device, SubstreamID, page) may reach now: through the ATC, or through any CD that may be in use
+    /// and the TLB. Walks are in the TLB's set already.
+    pub fn reach(&self, state: &State, slot: Slot, page: Page) -> u8 {
+        let caches = &state.caches;
+        let device = self.device_of(slot);
+        let translated = caches.ste1[device.index()] & bit(1) != 0
+            && caches.ste0[device.index()] & !bit(ste0::ABORT) != 0;
+        let through_atc = if translated {
+            caches.atc[atc_tag(slot, page)]
+        } else {
+            0
+        };
+        through_atc | untranslated(self, caches, device, slot, page)
+    }
+}

@@ -1,0 +1,81 @@
+//! Properties: one claim a file.
+//!
+//! P-LIVE is about the graph of states and is judged by a search; its file says what is claimed.
+
+mod alias;
+mod cfg;
+mod conf;
+mod iso;
+mod live;
+mod s1;
+mod s2;
+mod scope;
+
+use vocab::{PropertyId, Threat};
+
+use crate::machine::Machine;
+use crate::state::State;
+
+/// A property: what it claims, where that comes from, and how one sees that it was tested and can fail.
+pub struct Property {
+    /// Its id.
+    pub id: PropertyId,
+    /// What is claimed of every reachable state.
+    pub claim: &'static str,
+    /// Where the claim comes from.
+    pub source: &'static str,
+    /// What must have been reached before "holds" means anything.
+    pub witness: &'static str,
+    /// The spec under `specs/mutants/` that violates it.
+    pub broken_by: &'static str,
+    /// Whether a state satisfies it; none if it is not about single states.
+    pub holds: Option<fn(&Machine, &State) -> bool>,
+    /// Whether a host promises it to others even if a guest is hostile.
+    pub promised_to_others: bool,
+}
+
+/// All of them, in the order of [`PropertyId::ALL`].
+pub const ALL: [Property; 8] = [
+    s1::PROPERTY,
+    cfg::PROPERTY,
+    iso::PROPERTY,
+    s2::PROPERTY,
+    alias::PROPERTY,
+    conf::PROPERTY,
+    scope::PROPERTY,
+    live::PROPERTY,
+];
+
+impl Property {
+    /// The property with an id.
+    pub fn of(id: PropertyId) -> &'static Property {
+        &ALL[id as usize]
+    }
+
+    /// Whether it is judged under a threat: of a hostile guest only what the host promised to others.
+    pub fn is_judged(&self, threat: Threat) -> bool {
+        threat != Threat::Hostile || self.promised_to_others
+    }
+}
+
+impl Machine {
+    /// The properties that a state violates, as a set of [`PropertyId::bit`]; those that its threat does not judge left out.
+    pub fn judge(&self, state: &State) -> u16 {
+        ALL.iter()
+            .filter(|property| property.is_judged(self.threat))
+            .filter(|property| property.holds.is_some_and(|holds| !holds(self, state)))
+            .fold(0, |violated, property| violated | property.id.bit())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_in_the_order_of_their_ids() {
+        for (place, id) in PropertyId::ALL.into_iter().enumerate() {
+            assert_eq!(ALL[place].id, id);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! P-S1: stage-1 freshness.
+
+use vocab::{Page, PropertyId, Slot, Space};
+
+use super::Property;
+use crate::caches::values;
+use crate::machine::Machine;
+use crate::state::{State, leaf};
+
+pub const PROPERTY: Property = Property {
+    id: PropertyId::S1,
+    claim: "every frame that a DMA of (device, ssid, page) may reach now is granted by a space that is bound there: \
+            no old stage-1 mapping is used after unmap, unbind, replace or exit returned",
+    source: "Arm IHI 0070 G.b, 4.4 \"TLB invalidation\", 4.5 \"ATS and PRI\"; include/uapi/linux/iommufd.h: IOMMU_HWPT_INVALIDATE",
+    witness: "an unmap or exit of a space that is bound to a slot which its device may use has returned",
+    broken_by: "specs/mutants/atc-before-tlbi.toml",
+    holds: Some(holds),
+    promised_to_others: false,
+};
+
+fn holds(machine: &Machine, state: &State) -> bool {
+    (0..machine.slots())
+        .map(Slot)
+        .filter(|&slot| machine.may_request(state, slot))
+        .all(|slot| {
+            (0..machine.bounds.pages)
+                .map(Page)
+                .all(|page| machine.reach(state, slot, page) & !granted(state, slot, page) == 0)
+        })
+}
+
+/// The union of the grants of all spaces bound to a slot.
+fn granted(state: &State, slot: Slot, page: Page) -> u8 {
+    values(state.ghost.bound[slot.index()]).fold(0, |frames, space| {
+        frames | state.ghost.grant[leaf(Space(space), page)]
+    })
+}

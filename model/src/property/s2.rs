@@ -1,0 +1,39 @@
+//! P-S2: stage-2 freshness.
+
+use vocab::{Page, PropertyId, Slot, Viommu};
+
+use super::Property;
+use super::iso::own_frames;
+use crate::caches::values;
+use crate::machine::Machine;
+use crate::state::State;
+
+pub const PROPERTY: Property = Property {
+    id: PropertyId::S2,
+    claim: "no device reaches a frame of its own VM after the host's reclaim of it returned",
+    source: "Arm IHI 0070 G.b, 4.4 \"TLB invalidation\": CMD_TLBI_S2_IPA and combined entries; \
+             drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c: arm_smmu_domain_inv_range",
+    witness: "a reclaim has returned of a page to which a stage 1 in use may map",
+    broken_by: "specs/mutants/reclaim-s2-only.toml",
+    holds: Some(holds),
+    promised_to_others: true,
+};
+
+fn holds(machine: &Machine, state: &State) -> bool {
+    (0..machine.slots())
+        .map(Slot)
+        .filter(|&slot| machine.may_request(state, slot))
+        .all(|slot| {
+            let reclaimed = own_frames(machine, state, slot) & !lent(machine, state, slot);
+            (0..machine.bounds.pages)
+                .all(|page| machine.reach(state, slot, Page(page)) & reclaimed == 0)
+        })
+}
+
+/// The frames lent to the VMs that a slot's device serves.
+fn lent(machine: &Machine, state: &State, slot: Slot) -> u8 {
+    let attached = state.ghost.attached[machine.device_of(slot).index()];
+    values(attached)
+        .map(|viommu| machine.vm_of(Viommu(viommu)))
+        .fold(0, |frames, vm| frames | state.ghost.lent[vm.index()])
+}
