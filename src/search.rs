@@ -8,12 +8,13 @@ mod fixpoint;
 mod hash;
 pub mod levels;
 mod live;
+pub mod machine;
 mod notes;
 mod packed;
 pub mod stateright;
 mod store;
 #[cfg(test)]
-mod toy;
+pub(crate) mod toy;
 
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
