@@ -23,6 +23,11 @@ pub struct Disagreement {
 impl<P> Found<P> {
     /// The same without paths.
     pub fn summary(&self) -> Found<()> {
+        self.with_paths(Vec::new())
+    }
+
+    /// The same with other paths.
+    pub fn with_paths<Q>(&self, paths: Vec<(PropertyId, Q)>) -> Found<Q> {
         Found {
             states: self.states,
             transitions: self.transitions,
@@ -31,7 +36,7 @@ impl<P> Found<P> {
             violated: self.violated,
             witnessed: self.witnessed,
             executed: self.executed,
-            paths: Vec::new(),
+            paths,
         }
     }
 }
