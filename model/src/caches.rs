@@ -220,7 +220,7 @@ impl Caches {
 
     /// The set of one entry, by its name.
     pub fn one(byte: u8, bit: u8) -> Self {
-        let mut bytes = [0; BYTES];
+        let mut bytes = [0u8; BYTES];
         bytes[byte as usize] = 1 << bit;
         bytemuck::cast(bytes)
     }

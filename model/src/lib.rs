@@ -4,6 +4,8 @@
 
 pub mod caches;
 mod command;
+#[cfg(test)]
+mod exactness;
 mod execute;
 mod fill;
 mod flight;
