@@ -138,7 +138,7 @@ impl<'a> Compiler<'a> {
         } else {
             Crossing::Exit
         };
-        let pc = self.from_outside(index, crossing, false);
+        let pc = self.guest_made_entry(index, crossing, false);
         Some(Entry {
             name: program.full_name(),
             start: Start::Call(kinds),
@@ -147,7 +147,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn hostile_doorbell(&mut self, index: usize) -> Entry {
-        let pc = self.from_outside(index, Crossing::Exit, true);
+        let pc = self.guest_made_entry(index, Crossing::Exit, true);
         Entry {
             name: self.parts.programs[index].full_name(),
             start: Start::Doorbell,
@@ -155,7 +155,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn from_outside(&mut self, index: usize, crossing: Crossing, doorbell: bool) -> model::Pc {
+    fn guest_made_entry(&mut self, index: usize, crossing: Crossing, doorbell: bool) -> model::Pc {
         let program = &self.parts.programs[index];
         let params = Self::params(program);
         self.registers = Registers::with_params(params.len());

@@ -76,7 +76,7 @@ impl Parser<'_> {
             };
             match item {
                 Item::Action(mut action) => {
-                    last = match &mut action {
+                    last = match action.as_mut() {
                         Action::If { then, .. } => {
                             *then = self.inner(line, depth);
                             Last::If
@@ -92,7 +92,7 @@ impl Parser<'_> {
                         line: at,
                         span: line.span,
                         names,
-                        action,
+                        action: *action,
                     });
                 }
                 Item::Else => {

@@ -9,7 +9,7 @@ use super::forms;
 /// What a line is.
 pub(crate) enum Item {
     /// A step, or the head of a block that is still empty.
-    Action(Action),
+    Action(Box<Action>),
     /// `else:`
     Else,
     /// `on refusal:`
@@ -110,7 +110,7 @@ pub(crate) fn item(c: &mut Cursor<'_>) -> Parsed<Item> {
             return Err(Reported);
         }
     };
-    Ok(Item::Action(action))
+    Ok(Item::Action(Box::new(action)))
 }
 
 fn cd(c: &mut Cursor<'_>) -> Parsed<Action> {
