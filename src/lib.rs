@@ -13,4 +13,3 @@ pub mod search;
 pub mod shell;
 pub mod spec;
 pub mod verdict;
-mod words;

@@ -2,12 +2,14 @@
 
 use std::str::FromStr;
 
-use model::{Bounds, OpKind, limit};
+use model::{Bounds, Code, OpKind, limit};
 
+use crate::spec::scopes::misfits;
+use crate::spec::words::{did_you_mean, one_of};
 use crate::spec::{Part, Spec};
-use crate::words::{did_you_mean, one_of};
 
-/// One dimension of [`Bounds`]. The same rows make `--scope`, `list scopes` and the JSON report.
+/// One dimension of [`Bounds`]. The same rows make `[scope]`, `--scope`, `list scopes` and the JSON report.
+#[derive(Clone, Copy)]
 pub struct Dimension {
     /// As in spec files.
     pub name: &'static str,
@@ -25,7 +27,7 @@ pub struct Dimension {
 macro_rules! dimensions {
     ($($name:ident $least:literal ..= $most:path: $meaning:literal;)*) => {
         /// All of them, in the order of reports.
-        pub const DIMENSIONS: &[Dimension] = &[$(Dimension {
+        pub const DIMENSIONS: [Dimension; 11] = [$(Dimension {
             name: stringify!($name),
             meaning: $meaning,
             least: $least,
@@ -131,45 +133,40 @@ impl Choice {
             if let Some(operations) = &self.operations {
                 part.bounds.operations.clone_from(operations);
             }
-            check(&part.bounds).map_err(|what| format!("scope {name}.{}: {what}", part.name))?;
+            check(&part.bounds, &spec.code).map_err(|what| {
+                format!(
+                    "{}: scope {name}.{}: {what}",
+                    spec.path.display(),
+                    part.name
+                )
+            })?;
         }
         Ok(parts)
     }
 }
 
-/// Whether a state can represent bounds; otherwise what is too large or too small.
-fn check(bounds: &Bounds) -> Result<(), String> {
-    for Dimension {
-        name,
-        least,
-        most,
-        get,
-        ..
-    } in DIMENSIONS
-    {
-        let value = get(bounds);
-        if value < *least || usize::from(value) > *most {
-            return Err(format!("{name} is {value}; {least} to {most} are possible"));
+/// Whether a run can have these bounds; otherwise the first thing that is wrong.
+fn check(bounds: &Bounds, code: &Code) -> Result<(), String> {
+    for dimension in DIMENSIONS {
+        let (name, value) = (dimension.name, (dimension.get)(bounds));
+        if value < dimension.least || usize::from(value) > dimension.most {
+            let (least, most) = (dimension.least, dimension.most);
+            return Err(format!(
+                "{name} is {value}, expected {least} to {most}; more does not fit into a state"
+            ));
         }
     }
-    let slots = usize::from(bounds.devices) * usize::from(bounds.ssids);
-    let threads = usize::from(bounds.guest_threads) + usize::from(bounds.host_threads);
-    if slots > limit::SLOTS {
-        return Err(format!(
-            "devices times ssids is {slots}; at most {} are possible",
-            limit::SLOTS
-        ));
+    let missing = bounds
+        .operations
+        .iter()
+        .find(|kind| !code.entries.iter().any(|entry| entry.name == kind.name()));
+    if let Some(kind) = missing {
+        return Err(format!("the spec has no operation `{}`", kind.name()));
     }
-    if threads > limit::THREADS {
-        return Err(format!(
-            "guest_threads and host_threads are {threads}; at most {} are possible",
-            limit::THREADS
-        ));
+    match misfits(bounds, code).into_iter().next() {
+        Some(misfit) => Err(format!("{}; {}", misfit.what, misfit.why)),
+        None => Ok(()),
     }
-    if bounds.viommus < bounds.vms {
-        return Err("each VM needs a vIOMMU: viommus is less than vms".into());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

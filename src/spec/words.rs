@@ -5,18 +5,18 @@ pub(crate) fn did_you_mean<'a>(
     unknown: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    let unknown = unknown.to_lowercase();
-    let (distance, nearest) = known
+    let nearest = known
         .into_iter()
         .map(|word| {
             (
-                strsim::damerau_levenshtein(&unknown, &word.to_lowercase()),
+                strsim::damerau_levenshtein(&unknown.to_lowercase(), &word.to_lowercase()),
                 word,
             )
         })
         .min()?;
     // A third of the letters may be wrong; more than that is another word.
-    (distance <= unknown.chars().count().max(3) / 3).then(|| format!("did you mean `{nearest}`?"))
+    (nearest.0 <= unknown.chars().count().max(3) / 3)
+        .then(|| format!("did you mean `{}`?", nearest.1))
 }
 
 /// `` `a`, `b` or `c` ``.
