@@ -27,8 +27,10 @@ impl From<Exit> for ExitCode {
 /// Why there is no report.
 #[derive(Debug)]
 pub enum Error {
-    /// The user's mistake: the text says where and what.
+    /// The user's mistake on the command line.
     Usage(String),
+    /// The user's mistakes in spec files, drawn with their lines.
+    Spec(String),
     /// Ours.
     Internal(String),
 }
@@ -37,7 +39,7 @@ impl Error {
     /// The code to end with.
     pub fn exit(&self) -> Exit {
         match self {
-            Error::Usage(_) => Exit::Usage,
+            Error::Usage(_) | Error::Spec(_) => Exit::Usage,
             Error::Internal(_) => Exit::Internal,
         }
     }
@@ -46,10 +48,11 @@ impl Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Error::Usage(text) => f.write_str(text),
+            Error::Usage(text) => write!(f, "nestcheck: {text}"),
+            Error::Spec(text) => f.write_str(text),
             Error::Internal(text) => write!(
                 f,
-                "internal error: {text}\nthis is a fault of nestcheck and not of a spec; no verdict is given"
+                "nestcheck: internal error: {text}\nthis is a fault of nestcheck and not of a spec; no verdict is given"
             ),
         }
     }

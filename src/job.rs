@@ -60,15 +60,17 @@ pub trait Watch: Sync {
 /// Does everything.
 pub fn run(specs: &[Spec], options: &Options, watch: &dyn Watch) -> Result<Report, Error> {
     // All mistakes on the command line before the first long search.
-    let parts = specs
-        .iter()
-        .map(|spec| options.scope.parts(spec).map_err(Error::Usage))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut plan = Vec::new();
+    for spec in specs {
+        let parts = options.scope.parts(spec).map_err(Error::Usage)?;
+        let pairs = pairs_of(spec, &parts, options).map_err(Error::Usage)?;
+        plan.push((spec, parts, pairs));
+    }
     let mut report = Report::default();
-    for (spec, parts) in specs.iter().zip(parts) {
+    for (spec, parts, chosen) in plan {
         let mut pairs = Vec::new();
-        for (threat, devices) in pairs_of(spec, options) {
-            pairs.push(pair(spec, &parts, (threat, devices), options, watch)?);
+        for what in chosen {
+            pairs.push(pair(spec, &parts, what, options, watch)?);
         }
         report.specs.push(SpecReport {
             name: spec.name.clone(),
@@ -81,7 +83,11 @@ pub fn run(specs: &[Spec], options: &Options, watch: &dyn Watch) -> Result<Repor
 }
 
 /// What a spec is run under: whatever it has claims for and the flags let through, or else what the flags ask for.
-fn pairs_of(spec: &Spec, options: &Options) -> Vec<(Threat, Devices)> {
+fn pairs_of(
+    spec: &Spec,
+    parts: &[Part],
+    options: &Options,
+) -> Result<Vec<(Threat, Devices)>, String> {
     let chosen: Vec<_> = spec
         .expect
         .keys()
@@ -90,10 +96,17 @@ fn pairs_of(spec: &Spec, options: &Options) -> Vec<(Threat, Devices)> {
         .filter(|(_, devices)| options.devices.is_none_or(|only| only == *devices))
         .collect();
     if !chosen.is_empty() {
-        return chosen;
+        return Ok(chosen);
     }
     let threat = options.threat.unwrap_or(Threat::Honest);
-    vec![(threat, options.devices.unwrap_or(Devices::Driven))]
+    if !parts.iter().any(|part| part.threats.contains(&threat)) {
+        let (path, scope) = (spec.path.display(), options.scope.name());
+        let threat = threat.name();
+        return Err(format!(
+            "{path} has no part in scope `{scope}` that is run under {threat}"
+        ));
+    }
+    Ok(vec![(threat, options.devices.unwrap_or(Devices::Driven))])
 }
 
 /// Runs all parts of a scope under one threat and kind of device.

@@ -4,6 +4,8 @@
 
 pub mod json;
 pub mod markdown;
+#[cfg(test)]
+mod sample;
 mod sections;
 pub mod table;
 pub mod trace;
@@ -154,5 +156,39 @@ impl Report {
         } else {
             Exit::AsExpected
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(change: fn(&mut PairReport)) -> Exit {
+        let mut report = sample::report();
+        report.specs[0].pairs.iter_mut().for_each(change);
+        report.exit()
+    }
+
+    #[test]
+    fn exit_codes() {
+        assert_eq!(exit(|pair| pair.rows.clear()), Exit::AsExpected);
+        assert_eq!(exit(|pair| pair.rows.retain(Row::differs)), Exit::Differs);
+        let gaps = |pair: &mut PairReport| pair.rows.retain(Row::is_incomplete);
+        assert_eq!(exit(gaps), Exit::Incomplete);
+        assert_eq!(exit(|_| {}), Exit::Differs);
+        let interrupted =
+            |pair: &mut PairReport| pair.parts[0].found.stopped = Some(Why::Interrupted);
+        assert_eq!(exit(interrupted), Exit::Incomplete);
+    }
+
+    #[test]
+    fn an_expected_gap_is_as_expected() {
+        let claimed = |pair: &mut PairReport| {
+            pair.rows.retain(Row::is_incomplete);
+            pair.rows
+                .iter_mut()
+                .for_each(|row| row.expected = Some(Verdict::Unknown));
+        };
+        assert_eq!(exit(claimed), Exit::AsExpected);
     }
 }

@@ -1,14 +1,16 @@
 //! The outermost layer: Ctrl-C, panics, streams, the exit code. The only file that names ctrlc.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::args::{Args, Check, Command, Format};
 use crate::exit::{Error, Exit};
 use crate::progress::Meter;
 use crate::report::{json, markdown, table};
-use crate::{files, job, list, spec};
+use crate::spec::{self, Spec};
+use crate::{files, job, list};
 
 /// Set by Ctrl-C.
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
@@ -16,14 +18,18 @@ static INTERRUPT: AtomicBool = AtomicBool::new(false);
 /// Does what the command line says.
 pub fn run(args: &Args) -> Exit {
     std::panic::set_hook(Box::new(fault));
-    let result = catch_unwind(AssertUnwindSafe(|| match &args.command {
+    finish(|| match &args.command {
         Command::Check(check) | Command::Compare(check) => report(check),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
-    }));
-    match result {
+    })
+}
+
+/// Makes an exit code of whatever comes of a job.
+fn finish(job: impl FnOnce() -> Result<(String, Exit), Error>) -> Exit {
+    match catch_unwind(AssertUnwindSafe(job)) {
         Ok(Ok((text, exit))) => print(&text).unwrap_or(exit),
         Ok(Err(error)) => {
-            say(&format!("nestcheck: {error}"));
+            say(&error.to_string());
             error.exit()
         }
         // The hook has said what happened.
@@ -33,10 +39,7 @@ pub fn run(args: &Args) -> Exit {
 
 fn report(check: &Check) -> Result<(String, Exit), Error> {
     interruptible()?;
-    let specs = files::named(&check.paths)?
-        .iter()
-        .map(|path| spec::read(path).map_err(|errors| Error::Usage(errors.to_string())))
-        .collect::<Result<Vec<_>, _>>()?;
+    let specs = read(&files::named(&check.paths)?)?;
     let meter = Meter::new(&INTERRUPT);
     let report = job::run(&specs, &check.options(), &meter)?;
     drop(meter);
@@ -46,6 +49,24 @@ fn report(check: &Check) -> Result<(String, Exit), Error> {
         Format::Markdown => markdown::render(&report),
     };
     Ok((text, report.exit()))
+}
+
+/// Reads all files, and says what is wrong with any of them.
+fn read(paths: &[PathBuf]) -> Result<Vec<Spec>, Error> {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (specs, errors): (Vec<_>, Vec<_>) = paths
+        .iter()
+        .map(|path| spec::read(path))
+        .partition(Result::is_ok);
+    let errors: Vec<_> = errors
+        .into_iter()
+        .filter_map(Result::err)
+        .map(|errors| errors.render(colour))
+        .collect();
+    match errors.is_empty() {
+        true => Ok(specs.into_iter().flatten().collect()),
+        false => Err(Error::Spec(errors.join("\n\n"))),
+    }
 }
 
 /// The first Ctrl-C asks for what was reached so far, the second ends the process.
@@ -88,8 +109,18 @@ fn fault(panic: &PanicHookInfo) {
     let place = panic
         .location()
         .map_or(String::new(), |location| format!(" ({location})"));
-    say(&format!(
-        "nestcheck: {}",
-        Error::Internal(format!("{what}{place}"))
-    ));
+    say(&Error::Internal(format!("{what}{place}")).to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_internal_error() {
+        assert_eq!(finish(|| panic!("a fault")), Exit::Internal);
+        let disagreement = || Err(Error::Internal("both are shown".to_owned()));
+        assert_eq!(finish(disagreement), Exit::Internal);
+        assert_eq!(finish(|| Err(Error::Spec(String::new()))), Exit::Usage);
+    }
 }

@@ -123,3 +123,14 @@ fn run<'a>(spec: &'a SpecReport, pair: &'a PairReport, part: &'a PartReport) -> 
         costs: &part.costs,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+
+    #[test]
+    fn the_sample_looks_as_it_did() {
+        expect_test::expect_file!["sample/report.json"]
+            .assert_eq(&super::render(&sample::report()));
+    }
+}

@@ -23,3 +23,13 @@ pub fn render(report: &Report) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+
+    #[test]
+    fn the_sample_looks_as_it_did() {
+        expect_test::expect_file!["sample/report.md"].assert_eq(&super::render(&sample::report()));
+    }
+}

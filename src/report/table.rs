@@ -81,3 +81,13 @@ fn states(pair: &PairReport) -> String {
         sections::grouped(count)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+
+    #[test]
+    fn the_sample_looks_as_it_did() {
+        expect_test::expect_file!["sample/report.txt"].assert_eq(&super::render(&sample::report()));
+    }
+}

@@ -1,4 +1,5 @@
 //! The integration tests, in one binary.
 
 mod bad_specs;
+mod cli;
 mod good_specs;
