@@ -1,4 +1,15 @@
 //! The job: spec files in, two searches, verdicts and traces out.
 
+pub mod args;
+pub mod certify;
+pub mod exit;
+pub mod files;
+pub mod job;
+pub mod list;
+pub mod progress;
+pub mod report;
+pub mod scope;
 pub mod search;
+pub mod shell;
 pub mod spec;
+pub mod verdict;

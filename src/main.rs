@@ -1,3 +1,10 @@
 //! The command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use nestcheck::{args::Args, shell};
+
+fn main() -> ExitCode {
+    shell::run(&Args::parse()).into()
+}

@@ -1,7 +1,24 @@
 //! The contract of a search: what it is given, and what it must say afterwards.
+//!
+//! Two searches keep it, written independently: [`levels`] is the verdict of record, [`stateright`] the second opinion, and
+//! [`agree`] compares them.
+
+pub mod agree;
+mod fixpoint;
+mod hash;
+pub mod levels;
+mod live;
+pub mod machine;
+mod notes;
+mod packed;
+pub mod stateright;
+mod store;
+#[cfg(test)]
+pub(crate) mod toy;
 
 use std::hash::Hash;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use vocab::PropertyId;
 
@@ -72,6 +89,74 @@ pub enum Why {
     TooLarge(&'static str),
 }
 
+/// How far a search has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Distinct states.
+    pub states: u64,
+    /// Transitions.
+    pub transitions: u64,
+    /// The level whose states are being expanded.
+    pub level: u32,
+    /// Known states that are yet to be expanded.
+    pub frontier: u64,
+}
+
+/// What a search is told from outside while it runs.
+pub struct Control<'a> {
+    /// When to give up.
+    pub limits: Limits,
+    /// Set when the user wants to stop.
+    pub interrupt: &'a AtomicBool,
+    /// Called a few times a second, from the thread that searches.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// When the search began.
+    pub began: Instant,
+}
+
+impl<'a> Control<'a> {
+    /// Within limits, from now on.
+    pub fn new(
+        limits: Limits,
+        interrupt: &'a AtomicBool,
+        progress: &'a (dyn Fn(Progress) + Sync),
+    ) -> Self {
+        let began = Instant::now();
+        Control {
+            limits,
+            interrupt,
+            progress,
+            began,
+        }
+    }
+
+    /// Whether it is time to stop, counts apart.
+    pub fn stop(&self) -> Option<Why> {
+        if self.interrupt.load(Ordering::Relaxed) {
+            return Some(Why::Interrupted);
+        }
+        let timeout = self.limits.timeout?;
+        (self.began.elapsed() >= timeout).then_some(Why::Timeout(timeout))
+    }
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Why::MaxStates(states) => write!(f, "--max-states {states} was reached"),
+            Why::Timeout(time) => {
+                write!(
+                    f,
+                    "--timeout {} was reached",
+                    humantime::format_duration(*time)
+                )
+            }
+            Why::Interrupted => write!(f, "interrupted"),
+            Why::TooLarge(bound) => write!(f, "more {bound} than a state can represent"),
+        }
+    }
+}
+
 /// What a search found.
 #[derive(Clone, Debug)]
 pub struct Found<P> {
@@ -79,13 +164,13 @@ pub struct Found<P> {
     pub states: u64,
     /// Transitions, those to known states included.
     pub transitions: u64,
-    /// Steps to the farthest state.
-    pub depth: u32,
+    /// Steps to the farthest state; none if this search cannot tell.
+    pub depth: Option<u32>,
     /// None if every reachable state was visited.
     pub stopped: Option<Why>,
     /// The properties that some reachable state violates, P-LIVE included, as a set of [`PropertyId::bit`].
     pub violated: u16,
-    /// The properties that some transition put to the test.
+    /// The properties that some transition put to the test; for P-LIVE, whether some state is not idle.
     pub witnessed: u16,
     /// The source steps that some transition executed.
     pub executed: StepSet,

@@ -1,12 +1,40 @@
 //! Spec files: what a variant is, as its author wrote it, ready to be checked.
 //!
-//! The format is described in docs/spec-format.md. Only the modules below know TOML.
+//! The format is described in docs/spec-format.md. A file is read in this order: `base` merges files into one tree, `change` edits
+//! their programs, `text` parses them, and `compile` makes code of them. Every value keeps its place until then (`source`), and
+//! whatever is wrong is noted with its place and a hint (`report`) while reading goes on.
+
+mod axes;
+mod base;
+mod change;
+mod compile;
+mod expect;
+mod fields;
+mod hardware;
+mod kinds;
+mod lines;
+mod programs;
+mod report;
+pub(crate) mod scopes;
+mod source;
+mod tables;
+mod text;
+mod tree;
+mod vocabulary;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use model::{Axes, Bounds, Code, Hardware};
 use vocab::{Devices, PropertyId, Threat, Verdict};
+
+use fields::Fields;
+use report::{Problem, Sink};
+use source::{Files, Span};
+
+pub use report::SpecErrors;
+pub use vocabulary::{Chapter, Entry, vocabulary};
 
 /// A uAPI variant and what its author claims of it.
 #[derive(Clone, Debug)]
@@ -55,4 +83,70 @@ pub struct Part {
     pub threats: Vec<Threat>,
     /// Why these bounds are enough.
     pub because: Option<String>,
+}
+
+/// Every key of a spec file.
+const KEYS: [&str; 13] = [
+    "title", "hardware", "sources", "base", "change", "axes", "tables", "guest", "vmm", "kernel",
+    "host", "expect", "scope",
+];
+
+/// Reads a spec file, its bases and its hardware, and compiles its programs.
+pub fn read(path: &Path) -> Result<Spec, SpecErrors> {
+    let mut files = Files::default();
+    let mut sink = Sink::default();
+    match build(path, &mut files, &mut sink) {
+        Some(spec) if sink.count() == 0 => Ok(spec),
+        _ => Err(sink.into_errors(files)),
+    }
+}
+
+/// Reads as much as can be read; there is no spec if something without which there is none could not be.
+fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
+    let (root, whole) = base::load(path, files, sink)?;
+    if sink.count() > 0 && root.entries.is_empty() {
+        // The file is not TOML: that it lacks everything is no news.
+        return None;
+    }
+    let fields = Fields::new("a spec file", whole, &root, &KEYS, sink);
+    let title = fields
+        .need("title", sink)
+        .and_then(|node| fields::text(node, sink));
+    let sources = fields
+        .get("sources")
+        .map(|node| fields::texts(node, sink))
+        .unwrap_or_default();
+    let hardware = fields
+        .need("hardware", sink)
+        .and_then(|node| hardware::read(node, files, sink));
+    let axes = axes::read(fields.get("axes"), whole, sink);
+    let tables = tables::read(fields.get("tables"), sink);
+    let programs = programs::read(&root, files, sink);
+    let expect = expect::read(fields.get("expect"), whole, sink);
+    // Programs mean nothing without the axes.
+    let axes = axes?;
+    let code = compile::compile(&axes, &tables, &programs, whole, files, sink);
+    let scopes = scopes::read(fields.get("scope"), &code, whole, sink);
+    let (hardware_name, hardware) = hardware?;
+    Some(Spec {
+        path: path.to_owned(),
+        name: path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        title: title?.to_owned(),
+        sources,
+        hardware_name,
+        hardware,
+        axes: axes.axes,
+        code,
+        expect,
+        scopes,
+    })
+}
+
+/// The error for a table that a spec must have.
+fn missing_table(name: &str, whole: Span) -> Problem {
+    Problem::at(whole, format!("the spec lacks `[{name}]`"))
 }

@@ -1,0 +1,164 @@
+//! The command line: one row a flag.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand, ValueEnum};
+use model::CacheMode;
+use vocab::{Devices, Threat};
+
+use crate::job::{Engine, Options};
+use crate::scope::Choice;
+use crate::search::Limits;
+
+/// Checks nested-IOMMU uAPI variants: which property breaks, by what shortest interleaving.
+#[derive(Debug, Parser)]
+#[command(name = "nestcheck", version, after_help = AFTER_HELP)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  nestcheck compare specs                            every variant side by side
+  nestcheck check specs/native-qemu.toml             one variant
+  nestcheck check --threat hostile --scope deep specs/native-qemu.toml
+  nestcheck check --scope quick,pages=2,guest_threads=1 specs/native-qemu.toml
+  nestcheck compare --format json specs > report.json
+  nestcheck list properties
+
+Exit codes:
+  0   every verdict is as the spec's author claims
+  1   some verdict differs from [expect]
+  2   the command line or a spec file is wrong
+  3   incomplete: some verdict is unknown that was not expected to be, or Ctrl-C
+  70  internal error";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check spec files, each by itself
+    Check(Check),
+    /// Put all variants of a directory side by side
+    Compare(Check),
+    /// Print the words that spec files and flags are made of
+    List {
+        /// What to print; everything if left out
+        what: Option<Topic>,
+    },
+}
+
+/// What `check` and `compare` are told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Check {
+    /// Spec files, or directories: of those every *.toml that has claims, subdirectories left out
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// What guests may do [default: whatever the spec has claims for]
+    #[arg(long, value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
+    pub threat: Option<Threat>,
+    /// What devices may do [default: whatever the spec has claims for]
+    #[arg(long, value_parser = word(&Devices::ALL.map(|devices| (devices.name(), devices))))]
+    pub devices: Option<Devices>,
+    /// Bounds: a scope of the spec, dimensions to set otherwise, or both [default: default]
+    #[arg(long, value_name = "NAME,NAME=VALUE,…")]
+    pub scope: Option<Choice>,
+    /// Give up a search that has found more distinct states
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_states: Option<u64>,
+    /// Give up a search that has taken longer: 30s, 5m
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Which search to believe; `both` only believes what both found
+    #[arg(long, value_enum, default_value_t)]
+    pub engine: Engine,
+    /// Whether a cache is everything that may be cached, or hardware takes steps of its own
+    #[arg(long, default_value = "saturated", value_parser = word(&CACHES))]
+    pub caches: CacheMode,
+}
+
+const CACHES: [(&str, CacheMode); 2] = [
+    ("saturated", CacheMode::Saturated),
+    ("scheduled", CacheMode::Scheduled),
+];
+
+/// Report formats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For terminals
+    #[default]
+    Table,
+    /// For programs
+    Json,
+    /// For documents
+    Markdown,
+}
+
+/// What `list` can print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "they are words of the command line")]
+pub enum Topic {
+    Properties,
+    Steps,
+    Axes,
+    Scopes,
+}
+
+impl Check {
+    /// What the job is told.
+    pub fn options(&self) -> Options {
+        Options {
+            threat: self.threat,
+            devices: self.devices,
+            scope: self.scope.clone().unwrap_or_default(),
+            limits: Limits {
+                max_states: self.max_states,
+                timeout: self.timeout,
+            },
+            engine: self.engine,
+            caches: self.caches,
+        }
+    }
+}
+
+/// Reads one of a few words.
+fn word<T: Copy + Send + Sync + 'static>(
+    words: &[(&'static str, T)],
+) -> impl TypedValueParser<Value = T> + use<T> {
+    let words = words.to_vec();
+    PossibleValuesParser::new(words.iter().map(|(name, _)| *name)).map(move |text| {
+        let meant = words.iter().find(|(name, _)| *name == text);
+        meant.expect("clap refuses other words").1
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_rows_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_options() {
+        let line = "nestcheck check --threat hostile --timeout 30s --max-states 5 --scope quick,pages=2 a.toml";
+        let Command::Check(check) = Args::parse_from(line.split(' ')).command else {
+            panic!("not a check")
+        };
+        let options = check.options();
+        assert_eq!(options.threat, Some(Threat::Hostile));
+        assert_eq!(options.limits.timeout, Some(Duration::from_secs(30)));
+        assert_eq!(options.limits.max_states, Some(5));
+        assert_eq!(options.scope.name(), "quick");
+    }
+}

@@ -1,0 +1,158 @@
+//! What a job found, as a value, and the formats in which it is printed.
+//!
+//! Everything here is a function of the specs and the flags: no times, no rates, no order that depends on a machine.
+
+pub mod json;
+pub mod markdown;
+mod sections;
+pub mod table;
+pub mod trace;
+
+use model::{Bounds, SourceStep};
+use vocab::{Devices, PropertyId, Threat, Verdict};
+
+use crate::exit::Exit;
+use crate::search::{Found, Why};
+pub(crate) use sections::grouped;
+use trace::Trace;
+
+/// Everything.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// In the order in which they were named.
+    pub specs: Vec<SpecReport>,
+}
+
+/// A spec's share.
+#[derive(Clone, Debug)]
+pub struct SpecReport {
+    /// The file's name without directory and extension.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// The hardware file's name.
+    pub hardware: String,
+    /// For each threat and kind of device what was found.
+    pub pairs: Vec<PairReport>,
+}
+
+/// What was found under one threat and kind of device.
+#[derive(Clone, Debug)]
+pub struct PairReport {
+    /// What guests may do.
+    pub threat: Threat,
+    /// What devices may do.
+    pub devices: Devices,
+    /// What is said of each property, over all parts.
+    pub rows: Vec<Row>,
+    /// The steps that no part executed.
+    pub uncovered: Vec<SourceStep>,
+    /// The runs.
+    pub parts: Vec<PartReport>,
+}
+
+/// What is said of a property over all parts that ask for it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Which property.
+    pub id: PropertyId,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the author claims.
+    pub expected: Option<Verdict>,
+    /// And why.
+    pub because: Option<String>,
+    /// Why nothing better can be said.
+    pub unknown: Vec<String>,
+    /// The length of the shortest trace.
+    pub trace_len: Option<usize>,
+}
+
+/// What one run found.
+#[derive(Clone, Debug)]
+pub struct PartReport {
+    /// The scope's name.
+    pub scope: String,
+    /// The part's.
+    pub name: String,
+    /// How many of everything.
+    pub bounds: Bounds,
+    /// What is said of each property that was asked for.
+    pub verdicts: Vec<PartVerdict>,
+    /// The steps that were not executed.
+    pub uncovered: Vec<SourceStep>,
+    /// The counts.
+    pub found: Found<()>,
+    /// What operations cost, by name; goes into the JSON report as it is.
+    pub costs: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What one run says of a property.
+#[derive(Clone, Debug)]
+pub struct PartVerdict {
+    /// Which property.
+    pub id: PropertyId,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// A shortest way to a violation, if there is one and the search keeps paths.
+    pub trace: Option<Trace>,
+}
+
+impl Row {
+    /// Whether the verdict differs from the claim, a verdict that is unknown apart.
+    pub fn differs(&self) -> bool {
+        self.verdict != Verdict::Unknown && self.expected.is_some_and(|claim| claim != self.verdict)
+    }
+
+    /// Whether the verdict is unknown and that was not claimed.
+    pub fn is_incomplete(&self) -> bool {
+        self.verdict == Verdict::Unknown && self.expected != Some(Verdict::Unknown)
+    }
+}
+
+impl PartVerdict {
+    /// The number of steps of the trace.
+    pub fn trace_len(&self) -> Option<usize> {
+        self.trace.as_ref().map(|trace| trace.lines.len())
+    }
+}
+
+impl PartReport {
+    /// What it says of a property, if it was asked.
+    pub fn verdict(&self, id: PropertyId) -> Option<&PartVerdict> {
+        self.verdicts.iter().find(|verdict| verdict.id == id)
+    }
+}
+
+impl PairReport {
+    /// What is said of a property.
+    pub fn row(&self, id: PropertyId) -> Option<&Row> {
+        self.rows.iter().find(|row| row.id == id)
+    }
+}
+
+impl Report {
+    /// Every spec with every pair, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&SpecReport, &PairReport)> {
+        let of = |spec| move |pair| (spec, pair);
+        self.specs
+            .iter()
+            .flat_map(move |spec| spec.pairs.iter().map(of(spec)))
+    }
+
+    /// The code to end with. A user who interrupts gets "incomplete" whatever was found before; otherwise a difference counts
+    /// for more than a gap.
+    pub fn exit(&self) -> Exit {
+        let parts = || self.pairs().flat_map(|(_, pair)| &pair.parts);
+        let rows = || self.pairs().flat_map(|(_, pair)| &pair.rows);
+        if parts().any(|part| part.found.stopped == Some(Why::Interrupted)) {
+            Exit::Incomplete
+        } else if rows().any(Row::differs) {
+            Exit::Differs
+        } else if rows().any(Row::is_incomplete) {
+            Exit::Incomplete
+        } else {
+            Exit::AsExpected
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What follows the table, whatever the format: differences, gaps, bounds, steps never executed, traces.
+//!
+//! What several runs have in common is printed once, under the names of all of them.
+
+use vocab::Verdict;
+
+use super::trace::Trace;
+use super::{PairReport, PartReport, Report, Row, SpecReport};
+use crate::scope::DIMENSIONS;
+
+/// A title, and items with lines of their own.
+pub struct Section {
+    pub title: &'static str,
+    pub items: Vec<(String, Vec<String>)>,
+}
+
+/// All sections that have something in them.
+pub fn all(report: &Report) -> Vec<Section> {
+    [
+        Section {
+            title: "Differs from [expect]",
+            items: rows(report, Row::differs, difference),
+        },
+        Section {
+            title: "Unknown",
+            items: rows(
+                report,
+                |row| row.verdict == Verdict::Unknown,
+                |row| row.unknown.clone(),
+            ),
+        },
+        Section {
+            title: "Within",
+            items: bounds(report),
+        },
+        Section {
+            title: "Steps never executed",
+            items: uncovered(report),
+        },
+        Section {
+            title: "Shortest traces",
+            items: traces(report),
+        },
+    ]
+    .into_iter()
+    .filter(|section| !section.items.is_empty())
+    .collect()
+}
+
+fn rows(
+    report: &Report,
+    choose: fn(&Row) -> bool,
+    explain: fn(&Row) -> Vec<String>,
+) -> Vec<(String, Vec<String>)> {
+    let mut items = Vec::new();
+    for (spec, pair) in report.pairs() {
+        for row in pair.rows.iter().filter(|row| choose(row)) {
+            items.push((
+                format!("{} {}", name(spec, pair), row.id.name()),
+                explain(row),
+            ));
+        }
+    }
+    items
+}
+
+fn difference(row: &Row) -> Vec<String> {
+    let claimed = row.expected.map_or("nothing", Verdict::name);
+    let mut lines = vec![format!("claimed {claimed}, found {}", row.verdict.name())];
+    lines.extend(
+        row.because
+            .iter()
+            .map(|because| format!("the claim's reason: {because}")),
+    );
+    lines
+}
+
+/// For each scope and part the bounds, and what was visited.
+fn bounds(report: &Report) -> Vec<(String, Vec<String>)> {
+    let mut items = Shared::default();
+    for (spec, pair) in report.pairs() {
+        for part in &pair.parts {
+            items.add(
+                within(part),
+                format!("{}: {}", name(spec, pair), visited(part)),
+            );
+        }
+    }
+    items.0
+}
+
+fn within(part: &PartReport) -> String {
+    let counts = DIMENSIONS.iter().map(|dimension| {
+        let count = (dimension.get)(&part.bounds);
+        format!("{}={count}", dimension.name)
+    });
+    let counts = counts.collect::<Vec<_>>().join(" ");
+    let operations = part.bounds.operations.iter().map(|kind| kind.name());
+    let operations = operations.collect::<Vec<_>>().join("+");
+    format!(
+        "{}.{}: {counts} operations={operations}",
+        part.scope, part.name
+    )
+}
+
+fn visited(part: &PartReport) -> String {
+    let found = &part.found;
+    let states = grouped(found.states);
+    let transitions = grouped(found.transitions);
+    let depth = found
+        .depth
+        .map_or(String::new(), |depth| format!(", depth {depth}"));
+    let end = match &found.stopped {
+        None => "all visited".to_owned(),
+        Some(why) => format!("not all visited: {why}"),
+    };
+    format!("{states} states, {transitions} transitions{depth}, {end}")
+}
+
+fn uncovered(report: &Report) -> Vec<(String, Vec<String>)> {
+    let mut items: Vec<(String, Vec<String>)> = Vec::new();
+    for (spec, pair) in report.pairs() {
+        let lines: Vec<_> = pair
+            .uncovered
+            .iter()
+            .map(|step| {
+                let (section, program) = (step.section.name(), &step.program);
+                format!(
+                    "{section}.{program}  {}:{}  {}",
+                    step.file, step.line, step.text
+                )
+            })
+            .collect();
+        merge(&mut items, name(spec, pair), lines);
+    }
+    items.retain(|(_, lines)| !lines.is_empty());
+    items
+}
+
+fn traces(report: &Report) -> Vec<(String, Vec<String>)> {
+    let mut items = Vec::new();
+    for spec in &report.specs {
+        // The same story under several threats is told once.
+        let mut told: Vec<(String, Vec<String>)> = Vec::new();
+        for pair in &spec.pairs {
+            for row in &pair.rows {
+                if let Some((part, trace)) = shortest(pair, row) {
+                    let heading = format!("{} {}", name(spec, pair), row.id.name());
+                    let steps = trace.lines.len();
+                    let mut lines = vec![format!("violated in {steps} steps, part {part}")];
+                    lines.extend(trace.text());
+                    merge(&mut told, heading, lines);
+                }
+            }
+        }
+        items.append(&mut told);
+    }
+    items
+}
+
+/// The first of the shortest traces of a row.
+fn shortest<'a>(pair: &'a PairReport, row: &Row) -> Option<(&'a str, &'a Trace)> {
+    pair.parts
+        .iter()
+        .filter_map(|part| Some((part.name.as_str(), part.verdict(row.id)?.trace.as_ref()?)))
+        .min_by_key(|(_, trace)| trace.lines.len())
+}
+
+/// Adds an item, or its name to the one with the same lines.
+fn merge(items: &mut Vec<(String, Vec<String>)>, heading: String, lines: Vec<String>) {
+    match items.iter_mut().find(|(_, known)| *known == lines) {
+        Some((headings, _)) => {
+            headings.push_str("; ");
+            headings.push_str(&heading);
+        }
+        None => items.push((heading, lines)),
+    }
+}
+
+/// Items by heading, in the order of their first lines.
+#[derive(Default)]
+struct Shared(Vec<(String, Vec<String>)>);
+
+impl Shared {
+    fn add(&mut self, heading: String, line: String) {
+        match self.0.iter_mut().find(|(known, _)| *known == heading) {
+            Some((_, lines)) => lines.push(line),
+            None => self.0.push((heading, vec![line])),
+        }
+    }
+}
+
+fn name(spec: &SpecReport, pair: &PairReport) -> String {
+    format!(
+        "{} {} {}",
+        spec.name,
+        pair.threat.name(),
+        pair.devices.name()
+    )
+}
+
+/// A count with its thousands apart.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1234567), "1,234,567");
+    }
+}

@@ -1,0 +1,102 @@
+//! Counts, shortest paths, stuck states and limits on small graphs.
+
+use super::*;
+use crate::search::toy::{Edge, Toy};
+use crate::search::{Limits, Why};
+use std::sync::atomic::AtomicBool;
+
+const ALL: u16 = 0xff;
+
+fn within(toy: &Toy, limits: Limits, interrupt: bool) -> Found<Vec<u8>> {
+    let interrupt = AtomicBool::new(interrupt);
+    search(toy, ALL, &Control::new(limits, &interrupt, &|_| {}))
+}
+
+fn run(toy: &Toy) -> Found<Vec<u8>> {
+    within(toy, Limits::default(), false)
+}
+
+#[test]
+fn counts_states_transitions_and_depth() {
+    let found = run(&Toy::new(&[&[1, 2], &[3], &[3], &[0, 3], &[0]]));
+    assert_eq!((found.states, found.transitions), (4, 6));
+    assert_eq!((found.depth, found.stopped), (Some(2), None));
+    assert_eq!(found.violated, 0);
+}
+
+#[test]
+fn the_path_is_shortest_and_the_first_of_those() {
+    // 3 is reached by 0-1-3 and 0-2-3 and, later in the file, by a longer way; 2 lists the edge first.
+    let toy = Toy::new(&[&[2, 1], &[3, 3], &[4, 3], &[0], &[3]]);
+    let found = run(&toy.violating(3, PropertyId::S1.bit()));
+    assert_eq!(found.paths, [(PropertyId::S1, vec![0, 1])]);
+}
+
+#[test]
+fn each_property_has_its_own_path_and_the_search_goes_on() {
+    let toy = Toy::new(&[&[1], &[2], &[0]])
+        .violating(1, PropertyId::Cfg.bit())
+        .violating(2, PropertyId::Cfg.bit() | PropertyId::Iso.bit());
+    let found = run(&toy);
+    let paths = [(PropertyId::Cfg, vec![0]), (PropertyId::Iso, vec![0, 0])];
+    assert_eq!((found.states, found.paths), (3, paths.to_vec()));
+}
+
+#[test]
+fn the_initial_state_is_judged() {
+    let found = run(&Toy::new(&[&[]]).violating(0, PropertyId::Conf.bit()));
+    assert_eq!(found.paths, [(PropertyId::Conf, vec![])]);
+    assert_eq!(found.depth, Some(0));
+}
+
+#[test]
+fn a_deadlock_violates_live() {
+    let found = run(&Toy::new(&[&[1, 2], &[0], &[]]));
+    assert_eq!(found.paths, [(PropertyId::Live, vec![1])]);
+}
+
+#[test]
+fn a_livelock_violates_live() {
+    let found = run(&Toy::new(&[&[1, 0], &[0, 2], &[3], &[2]]));
+    assert_eq!(found.paths, [(PropertyId::Live, vec![0, 1])]);
+}
+
+#[test]
+fn live_is_put_to_the_test_by_a_state_that_is_not_idle() {
+    let bit = PropertyId::Live.bit();
+    assert_eq!(run(&Toy::new(&[&[0]])).witnessed & bit, 0);
+    assert_eq!(run(&Toy::new(&[&[1], &[0]])).witnessed & bit, bit);
+}
+
+#[test]
+fn a_limit_is_the_reason_to_have_stopped() {
+    let ring = Toy::new(&[&[1], &[2], &[0]]);
+    let two = Limits {
+        max_states: Some(2),
+        ..Limits::default()
+    };
+    let found = within(&ring, two, false);
+    assert_eq!((found.states, found.stopped), (2, Some(Why::MaxStates(2))));
+    let three = Limits {
+        max_states: Some(3),
+        ..Limits::default()
+    };
+    assert_eq!(within(&ring, three, false).stopped, None);
+    let zero = Limits {
+        timeout: Some(Duration::ZERO),
+        ..Limits::default()
+    };
+    let found = within(&ring, zero, false);
+    assert_eq!(found.stopped, Some(Why::Timeout(Duration::ZERO)));
+    let found = within(&ring, Limits::default(), true);
+    assert_eq!(found.stopped, Some(Why::Interrupted));
+}
+
+#[test]
+fn what_is_too_large_stops_it_and_an_early_deadlock_stays_one() {
+    let mut toy = Toy::new(&[&[1, 2], &[], &[0]]);
+    toy.edges[2].push(Edge::TooLarge);
+    let found = run(&toy);
+    assert_eq!(found.stopped, Some(Why::TooLarge("toys")));
+    assert_eq!(found.violated, PropertyId::Live.bit());
+}

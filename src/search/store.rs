@@ -1,0 +1,110 @@
+//! All states that were seen, packed, numbered in the order in which they came.
+//!
+//! Exact: the hash finds candidates, the bytes decide.
+
+use bytemuck::Pod;
+use hashbrown::HashTable;
+
+use super::hash::hash;
+use super::packed;
+
+/// A set of states of one type.
+#[derive(Default)]
+pub struct Store {
+    /// The packed states, one after another.
+    arena: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<u64>,
+    /// Numbers of states by the hash of their packed form.
+    index: HashTable<u32>,
+    /// The state that is being looked up, packed.
+    candidate: Vec<u8>,
+}
+
+/// What came of a lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is there and has this number.
+    Known(u32),
+    /// It was added under this number.
+    New(u32),
+    /// It is not there, and there are as many states as there may be.
+    Full,
+}
+
+impl Store {
+    /// More states than this cannot be numbered.
+    pub const CAPACITY: u64 = u32::MAX as u64;
+
+    /// How many states there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Finds a state, or adds it unless there are `capacity` states already.
+    pub fn place<S: Pod>(&mut self, state: &S, capacity: u64) -> Place {
+        self.candidate.clear();
+        packed::pack(bytemuck::bytes_of(state), &mut self.candidate);
+        let (arena, ends, candidate) = (&self.arena, &self.ends, &self.candidate);
+        let key = hash(candidate);
+        if let Some(&number) = self
+            .index
+            .find(key, |&number| slice(arena, ends, number) == candidate)
+        {
+            return Place::Known(number);
+        }
+        if self.ends.len() as u64 >= capacity.min(Self::CAPACITY) {
+            return Place::Full;
+        }
+        let number = self.ends.len() as u32;
+        self.arena.extend_from_slice(&self.candidate);
+        self.ends.push(self.arena.len() as u64);
+        let (arena, ends) = (&self.arena, &self.ends);
+        self.index
+            .insert_unique(key, number, |&number| hash(slice(arena, ends, number)));
+        Place::New(number)
+    }
+
+    /// The state of a number. `S` must be the type that was stored.
+    pub fn get<S: Pod>(&self, number: u32) -> S {
+        let mut state = S::zeroed();
+        let packed = slice(&self.arena, &self.ends, number);
+        packed::unpack(packed, bytemuck::bytes_of_mut(&mut state));
+        state
+    }
+}
+
+/// The packed state of a number.
+fn slice<'a>(arena: &'a [u8], ends: &[u64], number: u32) -> &'a [u8] {
+    let number = number as usize;
+    let start = number.checked_sub(1).map_or(0, |before| ends[before]);
+    &arena[start as usize..ends[number] as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_order_and_finds_again() {
+        let mut store = Store::default();
+        for value in 0..5000u64 {
+            let new = store.place(&[value, 0, value], u64::MAX);
+            assert_eq!(new, Place::New(value as u32));
+        }
+        for value in 0..5000u64 {
+            let known = store.place(&[value, 0, value], u64::MAX);
+            assert_eq!(known, Place::Known(value as u32));
+            assert_eq!(store.get::<[u64; 3]>(value as u32), [value, 0, value]);
+        }
+        assert_eq!(store.len(), 5000);
+    }
+
+    #[test]
+    fn refuses_what_does_not_fit_but_knows_what_it_has() {
+        let mut store = Store::default();
+        assert_eq!(store.place(&7u64, 1), Place::New(0));
+        assert_eq!(store.place(&8u64, 1), Place::Full);
+        assert_eq!(store.place(&7u64, 1), Place::Known(0));
+    }
+}

@@ -1,0 +1,176 @@
+//! `[axes]`: in what variants differ that is not a program. The words and their meanings are tables, which `nestcheck list` prints.
+
+use model::{Axes, TableMemory, VmidPer};
+use vocab::Opcode;
+
+use super::fields::{Fields, choice, choices, flag, number};
+use super::report::Sink;
+use super::source::Span;
+use super::tree::Node;
+
+/// Who may write context descriptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writer {
+    Guest,
+    Hypervisor,
+}
+
+/// Everything that `[axes]` says.
+#[derive(Clone, Debug)]
+pub(crate) struct AxesRead {
+    pub axes: Axes,
+    pub writer: Writer,
+    /// What `fixup` accepts; it must be said if it is used.
+    pub accepts: Option<Vec<Opcode>>,
+    pub cut: u8,
+}
+
+/// An axis as `nestcheck list` prints it.
+#[derive(Clone, Debug)]
+pub struct AxisWords {
+    /// The key in the spec file.
+    pub key: &'static str,
+    /// What the axis is about.
+    pub meaning: &'static str,
+    /// Its values and what each means.
+    pub values: Vec<(&'static str, &'static str)>,
+}
+
+type Words<T> = &'static [(&'static str, T, &'static str)];
+
+const MEMORY: Words<TableMemory> = &[
+    (
+        "guest",
+        TableMemory::Guest,
+        "in guest memory, which a scribbling guest changes at any time",
+    ),
+    (
+        "hypervisor",
+        TableMemory::Hypervisor,
+        "in the hypervisor's memory",
+    ),
+];
+
+const WRITER: Words<Writer> = &[
+    (
+        "guest",
+        Writer::Guest,
+        "only [guest] programs write context descriptors",
+    ),
+    (
+        "hypervisor",
+        Writer::Hypervisor,
+        "only [vmm], [kernel] and [host] programs write them",
+    ),
+];
+
+const VMID: Words<VmidPer> = &[
+    (
+        "viommu",
+        VmidPer::Viommu,
+        "each vIOMMU has a VMID of its own",
+    ),
+    ("vm", VmidPer::Vm, "the vIOMMUs of a VM share one"),
+    ("host", VmidPer::Host, "all share one"),
+];
+
+fn pairs<T: Copy>(words: Words<T>) -> Vec<(&'static str, T)> {
+    words
+        .iter()
+        .map(|(word, value, _)| (*word, *value))
+        .collect()
+}
+
+fn meanings<T>(words: Words<T>) -> Vec<(&'static str, &'static str)> {
+    words
+        .iter()
+        .map(|(word, _, meaning)| (*word, *meaning))
+        .collect()
+}
+
+/// Every axis with its values.
+pub fn axes() -> Vec<AxisWords> {
+    let axis = |key, meaning, values| AxisWords {
+        key,
+        meaning,
+        values,
+    };
+    vec![
+        axis(
+            "ats",
+            "whether devices have ATCs and streams start with EATS=1",
+            vec![("true", "they do"), ("false", "they do not")],
+        ),
+        axis(
+            "cd_table.memory",
+            "where the CD table lies",
+            meanings(MEMORY),
+        ),
+        axis("cd_table.writer", "who writes it", meanings(WRITER)),
+        axis("vmid", "who has a VMID of its own", meanings(VMID)),
+        axis(
+            "accepts",
+            "the opcodes that `hwq fixup(command)` does not refuse",
+            Opcode::ALL
+                .iter()
+                .map(|opcode| (opcode.name(), opcode.meaning()))
+                .collect(),
+        ),
+        axis(
+            "cut",
+            "the VMM forwards a guest's queue at every cut-th SYNC",
+            vec![("1", "at each; the default"), ("2 to 255", "less often")],
+        ),
+    ]
+}
+
+/// Reads `[axes]`.
+pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<AxesRead> {
+    let Some(node) = node else {
+        sink.report(super::missing_table("axes", whole));
+        return None;
+    };
+    let fields = Fields::of(
+        "[axes]",
+        node,
+        &["ats", "cd_table", "vmid", "accepts", "cut"],
+        sink,
+    )?;
+    let ats = fields.need("ats", sink).and_then(|node| flag(node, sink));
+    let vmid = fields
+        .need("vmid", sink)
+        .and_then(|node| choice("value of `vmid`", node, &pairs(VMID), sink));
+    let table = fields
+        .need("cd_table", sink)
+        .and_then(|node| cd_table(node, sink));
+    let opcodes = Opcode::ALL.map(|opcode| (opcode.name(), opcode));
+    let accepts = fields
+        .get("accepts")
+        .map(|node| choices("command", node, &opcodes, sink));
+    let cut = match fields.get("cut") {
+        Some(node) => number(node, 1, u8::MAX, "", sink),
+        None => Some(1),
+    };
+    let (cd_table, writer) = table?;
+    Some(AxesRead {
+        axes: Axes {
+            ats: ats?,
+            cd_table,
+            vmid: vmid?,
+        },
+        writer,
+        accepts,
+        cut: cut?,
+    })
+}
+
+fn cd_table(node: &Node, sink: &mut Sink) -> Option<(TableMemory, Writer)> {
+    let fields = Fields::of("cd_table", node, &["memory", "writer"], sink)?;
+    let memory = fields
+        .need("memory", sink)
+        .and_then(|node| choice("memory", node, &pairs(MEMORY), sink));
+    let writer = fields
+        .need("writer", sink)
+        .and_then(|node| choice("writer", node, &pairs(WRITER), sink));
+    Some((memory?, writer?))
+}

@@ -1,0 +1,104 @@
+//! `[expect.THREAT.DEVICES]`: the verdicts that an author claims.
+
+use std::collections::BTreeMap;
+
+use vocab::{Devices, PropertyId, Threat, Verdict};
+
+use super::Claim;
+use super::fields::{self, Fields, choice, unknown_key};
+use super::report::{Problem, Sink};
+use super::source::Span;
+use super::tree::{Node, Value};
+use super::words::{did_you_mean, one_of};
+
+type Claims = BTreeMap<(Threat, Devices), BTreeMap<PropertyId, Claim>>;
+
+/// Reads `[expect]`, without which a file is only a base.
+pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Claims {
+    let mut claims = Claims::new();
+    let Some(node) = node else {
+        sink.report(
+            Problem::at(whole, "the file claims nothing: it lacks `[expect]`")
+                .help("a file without claims is a base for others; to check a variant, claim its verdicts in `[expect.honest.driven]`"),
+        );
+        return claims;
+    };
+    let threats = Threat::ALL.map(|threat| (threat.name(), threat));
+    let devices = Devices::ALL.map(|devices| (devices.name(), devices));
+    for (key, node) in fields::table("[expect]", node, sink).map_or(&[][..], |table| &table.entries)
+    {
+        let Some((_, threat)) = threats.iter().find(|(name, _)| *name == key.name) else {
+            unknown_key(
+                "[expect], whose keys are threats",
+                key,
+                &threats.map(|(name, _)| name),
+                sink,
+            );
+            continue;
+        };
+        for (key, node) in
+            fields::table("a threat's claims", node, sink).map_or(&[][..], |table| &table.entries)
+        {
+            let Some((_, devices)) = devices.iter().find(|(name, _)| *name == key.name) else {
+                let known = devices.map(|(name, _)| name);
+                unknown_key(
+                    "[expect.THREAT], whose keys say what devices do",
+                    key,
+                    &known,
+                    sink,
+                );
+                continue;
+            };
+            claims.insert((*threat, *devices), pair(node, sink));
+        }
+    }
+    claims
+}
+
+fn pair(node: &Node, sink: &mut Sink) -> BTreeMap<PropertyId, Claim> {
+    let mut claims = BTreeMap::new();
+    let Some(table) = fields::table("claims", node, sink) else {
+        return claims;
+    };
+    for (key, node) in &table.entries {
+        let Some(property) = PropertyId::from_name(&key.name) else {
+            let names = || PropertyId::ALL.iter().map(|property| property.name());
+            sink.report(
+                Problem::at(key.span, format!("unknown property `{}`", key.name))
+                    .label(format!("expected {}", one_of(names())))
+                    .hint(did_you_mean(&key.name, names())),
+            );
+            continue;
+        };
+        claims.extend(claim(node, sink).map(|claim| (property, claim)));
+    }
+    claims
+}
+
+fn claim(node: &Node, sink: &mut Sink) -> Option<Claim> {
+    let verdicts = Verdict::ALL.map(|verdict| (verdict.name(), verdict));
+    if let Value::Text(_) = node.value {
+        return Some(Claim {
+            verdict: choice("verdict", node, &verdicts, sink)?,
+            because: None,
+        });
+    }
+    let Value::Table(_) = node.value else {
+        let message = format!(
+            "expected a verdict or `{{ verdict = ..., because = ... }}`, found {}",
+            node.what()
+        );
+        sink.report(Problem::at(node.span, message));
+        return None;
+    };
+    let fields = Fields::of("a claim", node, &["verdict", "because"], sink)?;
+    let because = fields
+        .get("because")
+        .and_then(|node| fields::text(node, sink))
+        .map(str::to_owned);
+    let verdict = fields.need("verdict", sink)?;
+    Some(Claim {
+        verdict: choice("verdict", verdict, &verdicts, sink)?,
+        because,
+    })
+}

@@ -1,0 +1,79 @@
+//! Specs that cannot be used, and what their authors are told.
+//!
+//! A case is a file in tests/bad-specs/ and a golden file beside it; UPDATE_EXPECT=1 writes the golden files anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use expect_test::{expect, expect_file};
+use nestcheck::spec;
+
+fn errors(path: &Path) -> String {
+    match spec::read(path) {
+        Ok(_) => panic!("{} has an error that nobody found", path.display()),
+        Err(errors) => format!("{errors}\n"),
+    }
+}
+
+#[test]
+fn every_bad_spec_is_answered_with_its_errors() {
+    let mut cases: Vec<PathBuf> = fs::read_dir("tests/bad-specs")
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    cases.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
+    cases.sort();
+    for case in cases {
+        let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join(case.with_extension("expected"));
+        let told = errors(&case);
+        println!("{}", case.display());
+        assert!(
+            told.is_ascii(),
+            "{} is answered with more than ASCII",
+            case.display()
+        );
+        expect_file![expected].assert_eq(&told);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    expect![[r#"
+        error: cannot read `tests/bad-specs/nowhere.toml`: there is no such file
+    "#]]
+    .assert_eq(&errors(Path::new("tests/bad-specs/nowhere.toml")));
+    expect![[r#"
+        error: cannot read `tests/bad-specs`: it is a directory
+    "#]]
+    .assert_eq(&errors(Path::new("tests/bad-specs")));
+}
+
+#[test]
+fn a_file_that_is_not_text_is_named() {
+    let path = std::env::temp_dir().join("nestcheck-not-utf-8.toml");
+    fs::write(&path, b"title = \"\xff\"").unwrap();
+    let told = errors(&path).replace(&std::env::temp_dir().display().to_string(), "TMP");
+    expect![[r#"
+        error: `TMP/nestcheck-not-utf-8.toml` is not text in UTF-8
+    "#]]
+    .assert_eq(&told);
+}
+
+/// Whatever is cut off or left out of a good spec, it is answered, not crashed upon.
+#[test]
+fn no_part_of_a_good_spec_makes_the_reader_panic() {
+    let whole = fs::read_to_string("tests/good-specs/batched.toml").unwrap();
+    let path = std::env::temp_dir().join("nestcheck-mutilated.toml");
+    let lines: Vec<_> = whole.lines().collect();
+    for left_out in 0..lines.len() {
+        let mut fewer = lines.clone();
+        fewer.remove(left_out);
+        fs::write(&path, fewer.join("\n")).unwrap();
+        let _ = spec::read(&path).map_err(|errors| errors.to_string());
+        fs::write(&path, lines[..left_out].join("\n")).unwrap();
+        let _ = spec::read(&path).map_err(|errors| errors.to_string());
+    }
+}

@@ -1,0 +1,4 @@
+//! The integration tests, in one binary.
+
+mod bad_specs;
+mod good_specs;
