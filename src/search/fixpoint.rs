@@ -4,7 +4,7 @@
 //! no order, no reversed graph, and no numbering that the other method knows. States are named by 64-bit hashes, so two states
 //! that collide are taken for one.
 
-use std::collections::HashMap;
+use hashbrown::HashTable;
 
 /// Whether every state can reach an idle one. `states` has each state once, with whether it is idle.
 pub fn all_return(
@@ -12,15 +12,19 @@ pub fn all_return(
     edges: impl Iterator<Item = (u64, u64)>,
 ) -> bool {
     let mut returns = Vec::new();
-    let mut number = HashMap::new();
+    // The names are hashes already.
+    let mut numbers: HashTable<(u64, u32)> = HashTable::new();
     for (state, is_idle) in states {
-        number.insert(state, returns.len() as u32);
+        let entry = (state, returns.len() as u32);
+        numbers.insert_unique(state, entry, |(name, _)| *name);
         returns.push(is_idle);
     }
-    let mut open: Vec<(u32, u32)> = edges
-        .map(|(from, to)| (number[&from], number[&to]))
-        .collect();
-    drop(number);
+    let number = |state| match numbers.find(state, |(name, _)| *name == state) {
+        Some((_, number)) => *number,
+        None => panic!("an edge leads to a state that was never expanded"),
+    };
+    let mut open: Vec<(u32, u32)> = edges.map(|(from, to)| (number(from), number(to))).collect();
+    drop(numbers);
     loop {
         let before = open.len();
         // An edge is done with when its state is known to return.

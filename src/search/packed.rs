@@ -15,21 +15,28 @@ pub fn pack(bytes: &[u8], out: &mut Vec<u8>) {
     let words = bytes.len().div_ceil(8);
     let present = out.len();
     out.resize(present + words.div_ceil(8), 0);
-    for (number, chunk) in bytes.chunks(8).enumerate() {
-        let word = word(chunk);
-        if word == 0 {
-            continue;
-        }
-        out[present + number / 8] |= 1 << (number % 8);
-        let at = out.len();
-        out.push(0);
-        for (place, byte) in word.to_le_bytes().into_iter().enumerate() {
-            if byte != 0 {
-                out[at] |= 1 << place;
-                out.push(byte);
-            }
-        }
+    let (whole, last) = bytes.as_chunks::<8>();
+    for (number, chunk) in whole.iter().enumerate() {
+        pack_word(number, u64::from_le_bytes(*chunk), present, out);
     }
+    pack_word(whole.len(), word(last), present, out);
+}
+
+/// Packs one word; `present` is where the bits for the words are.
+fn pack_word(number: usize, word: u64, present: usize, out: &mut Vec<u8>) {
+    if word == 0 {
+        return;
+    }
+    out[present + number / 8] |= 1 << (number % 8);
+    // Written as if no byte were zero, then cut: faster than to ask byte by byte whether there is room.
+    let mut packed = [0; 9];
+    let mut length = 1;
+    for (place, byte) in word.to_le_bytes().into_iter().enumerate() {
+        packed[length] = byte;
+        packed[0] |= u8::from(byte != 0) << place;
+        length += usize::from(byte != 0);
+    }
+    out.extend_from_slice(&packed[..length]);
 }
 
 /// Restores what was packed; `bytes` must be as long as the original and is overwritten.

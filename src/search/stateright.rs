@@ -18,6 +18,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytemuck::Pod;
 use stateright::{Checker, Model, Property};
 use vocab::PropertyId;
 
@@ -130,9 +131,10 @@ impl<T: PartialEq> PartialEq for Node<T> {
     }
 }
 
-impl<T: Hash> Hash for Node<T> {
+impl<T: Pod> Hash for Node<T> {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.state.hash(hasher);
+        // All bytes at once: a hash field by field takes several times as long.
+        hasher.write(bytemuck::bytes_of(&self.state));
     }
 }
 

@@ -16,9 +16,24 @@ pub struct Store {
     /// Where each ends.
     ends: Vec<u64>,
     /// Numbers of states by the hash of their packed form.
-    index: HashTable<u32>,
+    index: HashTable<Entry>,
     /// The state that is being looked up, packed.
     candidate: Vec<u8>,
+}
+
+/// Where a state is, and half of its hash: enough to grow the index, and to rule out nearly every other state, without a look at
+/// the arena.
+#[derive(Clone, Copy)]
+struct Entry {
+    tag: u32,
+    number: u32,
+}
+
+impl Entry {
+    /// What the index hashes: the tag spread over 64 bits, since the index uses both ends.
+    fn key(self) -> u64 {
+        u64::from(self.tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
 }
 
 /// What came of a lookup.
@@ -46,23 +61,23 @@ impl Store {
         self.candidate.clear();
         packed::pack(bytemuck::bytes_of(state), &mut self.candidate);
         let (arena, ends, candidate) = (&self.arena, &self.ends, &self.candidate);
-        let key = hash(candidate);
-        if let Some(&number) = self
-            .index
-            .find(key, |&number| slice(arena, ends, number) == candidate)
-        {
-            return Place::Known(number);
+        let new = Entry {
+            tag: (hash(candidate) >> 32) as u32,
+            number: self.ends.len() as u32,
+        };
+        let same =
+            |entry: &Entry| entry.tag == new.tag && slice(arena, ends, entry.number) == candidate;
+        if let Some(entry) = self.index.find(new.key(), same) {
+            return Place::Known(entry.number);
         }
         if self.ends.len() as u64 >= capacity.min(Self::CAPACITY) {
             return Place::Full;
         }
-        let number = self.ends.len() as u32;
         self.arena.extend_from_slice(&self.candidate);
         self.ends.push(self.arena.len() as u64);
-        let (arena, ends) = (&self.arena, &self.ends);
         self.index
-            .insert_unique(key, number, |&number| hash(slice(arena, ends, number)));
-        Place::New(number)
+            .insert_unique(new.key(), new, |entry| entry.key());
+        Place::New(new.number)
     }
 
     /// The state of a number. `S` must be the type that was stored.
