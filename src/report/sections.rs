@@ -75,18 +75,44 @@ fn difference(row: &Row) -> Vec<String> {
     lines
 }
 
-/// For each scope and part the bounds, and what was visited.
+/// For each scope and part the bounds, and what was visited: run by run for one spec, in sum for several.
 fn bounds(report: &Report) -> Vec<(String, Vec<String>)> {
-    let mut items = Shared::default();
+    let mut items: Vec<(String, Vec<(String, &PartReport)>)> = Vec::new();
     for (spec, pair) in report.pairs() {
         for part in &pair.parts {
-            items.add(
-                within(part),
-                format!("{}: {}", name(spec, pair), visited(part)),
-            );
+            let run = (name(spec, pair), part);
+            let heading = within(part);
+            match items.iter_mut().find(|(known, _)| *known == heading) {
+                Some((_, runs)) => runs.push(run),
+                None => items.push((heading, vec![run])),
+            }
         }
     }
-    items.0
+    let lines = |runs: Vec<(String, &PartReport)>| match report.specs.len() {
+        1 => runs.iter().map(each).collect(),
+        _ => in_sum(&runs),
+    };
+    items
+        .into_iter()
+        .map(|(heading, runs)| (heading, lines(runs)))
+        .collect()
+}
+
+fn each((name, part): &(String, &PartReport)) -> String {
+    format!("{name}: {}", visited(part))
+}
+
+/// The largest of the runs that visited everything, and all others.
+fn in_sum(runs: &[(String, &PartReport)]) -> Vec<String> {
+    let complete = |(_, part): &&(String, &PartReport)| part.found.stopped.is_none();
+    let largest = runs
+        .iter()
+        .filter(complete)
+        .max_by_key(|(_, part)| part.found.states);
+    let count = runs.iter().filter(complete).count();
+    let sum = largest.map(|run| format!("{count} runs, the largest {}", each(run)));
+    let others = runs.iter().filter(|run| !complete(run)).map(each);
+    sum.into_iter().chain(others).collect()
 }
 
 fn within(part: &PartReport) -> String {
@@ -174,19 +200,6 @@ fn merge(items: &mut Vec<(String, Vec<String>)>, heading: String, lines: Vec<Str
             headings.push_str(&heading);
         }
         None => items.push((heading, lines)),
-    }
-}
-
-/// Items by heading, in the order of their first lines.
-#[derive(Default)]
-struct Shared(Vec<(String, Vec<String>)>);
-
-impl Shared {
-    fn add(&mut self, heading: String, line: String) {
-        match self.0.iter_mut().find(|(known, _)| *known == heading) {
-            Some((_, lines)) => lines.push(line),
-            None => self.0.push((heading, vec![line])),
-        }
     }
 }
 
