@@ -37,10 +37,10 @@ const COUNTS: [(&str, u8, usize); 11] = [
     ("host_threads", 0, limit::THREADS),
 ];
 
-/// Reads `[scope]`.
+/// Reads `[scope]`; without code, what depends on programs is not judged.
 pub(crate) fn read(
     node: Option<&Node>,
-    code: &Code,
+    code: Option<&Code>,
     whole: Span,
     sink: &mut Sink,
 ) -> BTreeMap<String, Vec<Part>> {
@@ -87,7 +87,7 @@ fn has(node: &Node, name: &str) -> bool {
     }
 }
 
-fn one(name: &str, node: &Node, code: &Code, sink: &mut Sink) -> Option<Part> {
+fn one(name: &str, node: &Node, code: Option<&Code>, sink: &mut Sink) -> Option<Part> {
     let counts = COUNTS.map(|(key, ..)| key);
     let known = [&counts[..], &["operations", "asks", "threats", "because"]].concat();
     let fields = Fields::of("a part of a scope", node, &known, sink)?;
@@ -165,7 +165,7 @@ fn one(name: &str, node: &Node, code: &Code, sink: &mut Sink) -> Option<Part> {
     })
 }
 
-fn operations(node: &Node, code: &Code, sink: &mut Sink) -> Vec<OpKind> {
+fn operations(node: &Node, code: Option<&Code>, sink: &mut Sink) -> Vec<OpKind> {
     let chosen = choices(
         "operation",
         node,
@@ -175,6 +175,7 @@ fn operations(node: &Node, code: &Code, sink: &mut Sink) -> Vec<OpKind> {
     for item in fields::list(node, sink).unwrap_or_default() {
         if let super::tree::Value::Text(name) = &item.value
             && let Some(op) = chosen.iter().find(|op| op.name() == name)
+            && let Some(code) = code
             && !code.entries.iter().any(|entry| entry.name == op.name())
         {
             let section = if op.is_guests() { "guest" } else { "host" };
@@ -188,7 +189,7 @@ fn operations(node: &Node, code: &Code, sink: &mut Sink) -> Vec<OpKind> {
 }
 
 /// Bounds that are each small enough may be too large together.
-fn fits(bounds: &Bounds, fields: &Fields<'_>, code: &Code, sink: &mut Sink) {
+fn fits(bounds: &Bounds, fields: &Fields<'_>, code: Option<&Code>, sink: &mut Sink) {
     let mut too_many = |key: &str, count: usize, most: usize, what: &str| {
         if count > most {
             let place = fields.get(key).map_or(fields.span, |node| node.span);
@@ -212,7 +213,7 @@ fn fits(bounds: &Bounds, fields: &Fields<'_>, code: &Code, sink: &mut Sink) {
         limit::THREADS,
         "too many threads of guests and host together",
     );
-    for table in &code.tables {
+    for table in code.map_or(&[][..], |code| &code.tables) {
         let (key, keys) = match table.key {
             Kind::Device => ("devices", b(bounds.devices)),
             Kind::Slot => ("ssids", b(bounds.devices) * b(bounds.ssids)),
@@ -232,7 +233,7 @@ fn fits(bounds: &Bounds, fields: &Fields<'_>, code: &Code, sink: &mut Sink) {
         );
     }
     let locks = code
-        .locks
+        .map_or(&[][..], |code| &code.locks)
         .iter()
         .map(|(_, per_vm)| if *per_vm { b(bounds.vms) } else { 1 })
         .sum();

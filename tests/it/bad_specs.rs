@@ -43,10 +43,12 @@ fn every_bad_spec_is_answered_with_its_errors() {
 fn a_file_that_cannot_be_read_is_named() {
     expect![[r#"
         error: cannot read `tests/bad-specs/nowhere.toml`: there is no such file
-    "#]].assert_eq(&errors(Path::new("tests/bad-specs/nowhere.toml")));
+    "#]]
+    .assert_eq(&errors(Path::new("tests/bad-specs/nowhere.toml")));
     expect![[r#"
         error: cannot read `tests/bad-specs`: it is a directory
-    "#]].assert_eq(&errors(Path::new("tests/bad-specs")));
+    "#]]
+    .assert_eq(&errors(Path::new("tests/bad-specs")));
 }
 
 #[test]
@@ -56,7 +58,8 @@ fn a_file_that_is_not_text_is_named() {
     let told = errors(&path).replace(&std::env::temp_dir().display().to_string(), "TMP");
     expect![[r#"
         error: `TMP/nestcheck-not-utf-8.toml` is not text in UTF-8
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
 
 /// Whatever is cut off or left out of a good spec, it is answered, not crashed upon.
