@@ -11,6 +11,7 @@ use super::fields::{self, Fields, choices, number, unknown_key};
 use super::report::{Problem, Sink};
 use super::source::Span;
 use super::tree::Node;
+use super::words::one_of;
 
 /// The names of scopes, and what each is for.
 pub const SCOPES: [(&str, &str); 4] = [
@@ -64,13 +65,15 @@ pub(crate) fn read(
             .collect();
         scopes.insert(key.name.clone(), read);
     }
-    for name in ["quick", "default", "deep"] {
-        if node.is_none_or(|node| !has(node, name)) {
-            sink.report(
-                Problem::at(node.map_or(whole, |node| node.span), format!("there is no scope `{name}`"))
-                    .help("`quick`, `default` and `deep` must exist; each has at least one part: `[scope.quick.sharing]`"),
-            );
-        }
+    let missing = ["quick", "default", "deep"]
+        .into_iter()
+        .filter(|name| node.is_none_or(|node| !has(node, name)));
+    let missing: Vec<_> = missing.collect();
+    if !missing.is_empty() {
+        sink.report(
+            Problem::at(node.map_or(whole, |node| node.span), format!("there is no scope {}", one_of(missing)))
+                .help("`quick`, `default` and `deep` must exist; each has at least one part: `[scope.quick.sharing]`"),
+        );
     }
     scopes
 }

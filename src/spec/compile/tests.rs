@@ -248,7 +248,10 @@ for command in queue:
 params = ["command"]
 steps = "hwq fixup(command)"
 "#;
-    check(text, "exit", expect![[r#"
+    check(
+        text,
+        "exit",
+        expect![[r#"
          0 Enter(Exit) {cmdq SYNC}
          1 Cut { every: 2, to: 9 } {cmdq SYNC}
          2 TakeCommand { to: 8 } {for command in queue:}
@@ -259,8 +262,12 @@ steps = "hwq fixup(command)"
          7 Jump(2)
          8 Answer {cmdq SYNC}
          9 Return
-    "#]]);
-    check(text, "vmm.doorbell", expect![[r#"
+    "#]],
+    );
+    check(
+        text,
+        "vmm.doorbell",
+        expect![[r#"
         10 Enter(Exit)
         11 TakeCommand { to: 17 } {for command in queue:}
         12 Enter(Ioctl) {ioctl invalidate(command)}
@@ -270,7 +277,8 @@ steps = "hwq fixup(command)"
         16 Jump(11)
         17 Answer
         18 Return
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -292,7 +300,10 @@ for slot in users(asid):
 unlock users
 """
 "#;
-    check(text, "exit", expect![[r#"
+    check(
+        text,
+        "exit",
+        expect![[r#"
          0 Read(Reg(1), Asid(Reg(Reg(0)))) {let asid = asid(space)}
          1 Enter(Hypercall) {hypercall bind(asid, viommu)}
          2 Ask(TlbiNhAsid(Guest, Reg(Reg(1)))) {hypercall bind(asid, viommu)}
@@ -307,8 +318,12 @@ unlock users
         11 Answer {hypercall bind(asid, viommu)}
         12 Clear(Reg(1))
         13 Return
-    "#]]);
-    check(text, "kernel.bind", expect![[r#"
+    "#]],
+    );
+    check(
+        text,
+        "kernel.bind",
+        expect![[r#"
         14 Enter(Hypercall)
         15 Lock(0) {lock users}
         16 ReadSet(Reg(2), Row { table: 1, key: Reg(Reg(0)), viommu: Some(Reg(Reg(1))) }) {for slot in users(asid):}
@@ -320,14 +335,16 @@ unlock users
         22 Unlock(0) {unlock users}
         23 Answer
         24 Return
-    "#]]);
+    "#]],
+    );
     let code = code(text);
     let starts: Vec<_> = code
         .entries
         .iter()
         .filter(|entry| matches!(entry.start, Start::Call(_)))
         .collect();
-    expect![[r#"[Entry { name: "kernel.bind", start: Call([Asid, Viommu]), pc: 14 }]"#]].assert_eq(&format!("{starts:?}"));
+    expect![[r#"[Entry { name: "kernel.bind", start: Call([Asid, Viommu]), pc: 14 }]"#]]
+        .assert_eq(&format!("{starts:?}"));
 }
 
 #[test]
@@ -360,7 +377,8 @@ steps = "free asid(space)   # once in the list, however often it is called"
         unmap:19 call twice(space)
         unmap:20 call twice(space)
         unmap:22 pte(space, page) := none
-        twice:27 free asid(space)"#]].assert_eq(&steps.join("\n"));
+        twice:27 free asid(space)"#]]
+    .assert_eq(&steps.join("\n"));
 }
 
 #[test]
