@@ -67,7 +67,7 @@ fn check(text: &str, entry: &str, expected: Expect) {
         let step = code
             .step_of(pc as u16)
             .map_or("", |step| code.steps[step].text.as_str());
-        listing += format!("{pc:2} {:?} {{{step}}}", code.instrs[pc])
+        listing += format!("{pc:02} {:?} {{{step}}}", code.instrs[pc])
             .replace(" {}", "")
             .as_str();
         listing += "\n";
@@ -84,8 +84,8 @@ unmap = "pte(space, page) := none"
 "#,
         "unmap",
         expect![[r#"
-             0 Pte { space: Reg(Reg(0)), page: Reg(Reg(1)), ipa: None } {pte(space, page) := none}
-             1 Return
+            00 Pte { space: Reg(Reg(0)), page: Reg(Reg(1)), ipa: None } {pte(space, page) := none}
+            01 Return
         "#]],
     );
 }
@@ -106,16 +106,16 @@ for slot in slots(space):
 "#,
         "exit",
         expect![[r#"
-             0 ReadSet(Reg(1), Row { table: 0, key: Reg(Reg(0)), viommu: None }) {for slot in slots(space):}
-             1 Next { from: Reg(1), into: Reg(2), to: 9 } {for slot in slots(space):}
-             2 Read(Reg(4), CdAsid { viommu: Reg(Reg(3)), slot: Reg(Reg(2)) }) {let asid = cd(slot).asid}
-             3 Branch { on: Reg(4), to: 6 } {if not asid:}
-             4 Cmdq(TlbiNhAsid(Guest, Reg(Reg(4)))) {cmdq TLBI_NH_ASID(asid)}
-             5 Jump(7)
-             6 Return {return}
-             7 Clear(Reg(4))
-             8 Jump(1)
-             9 Clear(Reg(2))
+            00 ReadSet(Reg(1), Row { table: 0, key: Reg(Reg(0)), viommu: None }) {for slot in slots(space):}
+            01 Next { from: Reg(1), into: Reg(2), to: 9 } {for slot in slots(space):}
+            02 Read(Reg(4), CdAsid { viommu: Reg(Reg(3)), slot: Reg(Reg(2)) }) {let asid = cd(slot).asid}
+            03 Branch { on: Reg(4), to: 6 } {if not asid:}
+            04 Cmdq(TlbiNhAsid(Guest, Reg(Reg(4)))) {cmdq TLBI_NH_ASID(asid)}
+            05 Jump(7)
+            06 Return {return}
+            07 Clear(Reg(4))
+            08 Jump(1)
+            09 Clear(Reg(2))
             10 Clear(Reg(1))
             11 Return
         "#]],
@@ -143,16 +143,16 @@ for page in pages:
 "#,
         "exit",
         expect![[r#"
-             0 Enter(Hypercall) {hypercall leave(space)}
-             1 Ask(TlbiNhAll(Guest)) {hypercall leave(space)}
-             2 LoadSet(Reg(1), Pages) {for page in pages:}
-             3 Next { from: Reg(1), into: Reg(2), to: 6 } {for page in pages:}
-             4 MayFail { to: 10 } {may fail}
-             5 Jump(3)
-             6 Clear(Reg(2))
-             7 Clear(Reg(1))
-             8 Answer {hypercall leave(space)}
-             9 Jump(14)
+            00 Enter(Hypercall) {hypercall leave(space)}
+            01 Ask(TlbiNhAll(Guest)) {hypercall leave(space)}
+            02 LoadSet(Reg(1), Pages) {for page in pages:}
+            03 Next { from: Reg(1), into: Reg(2), to: 6 } {for page in pages:}
+            04 MayFail { to: 10 } {may fail}
+            05 Jump(3)
+            06 Clear(Reg(2))
+            07 Clear(Reg(1))
+            08 Answer {hypercall leave(space)}
+            09 Jump(14)
             10 Refused {hypercall leave(space)}
             11 Clear(Reg(1))
             12 Clear(Reg(2))
@@ -182,16 +182,16 @@ refuse
 "#,
         "exit",
         expect![[r#"
-             0 Enter(Exit) {exit leave(space)}
-             1 Enter(Ioctl) {ioctl leave(viommu(space))}
-             2 Hwq(0, TlbiNhAll(Of(ViommuOf(Reg(0))))) {hwq TLBI_NH_ALL(vmid(viommu))}
-             3 Jump(6) {refuse}
-             4 Answer {exit leave(space)}
-             5 Jump(8)
-             6 Refused {exit leave(space)}
-             7 Jump(9)
-             8 Return
-             9 Fail
+            00 Enter(Exit) {exit leave(space)}
+            01 Enter(Ioctl) {ioctl leave(viommu(space))}
+            02 Hwq(0, TlbiNhAll(Of(ViommuOf(Reg(0))))) {hwq TLBI_NH_ALL(vmid(viommu))}
+            03 Jump(6) {refuse}
+            04 Answer {exit leave(space)}
+            05 Jump(8)
+            06 Refused {exit leave(space)}
+            07 Jump(9)
+            08 Return
+            09 Fail
         "#]],
     );
 }
@@ -217,15 +217,15 @@ free asid(space)
 "#,
         "exit",
         expect![[r#"
-             0 Jump(1) {call leave(space)}
-             1 Read(Reg(1), Empty(Row { table: 0, key: Reg(Reg(0)), viommu: None })) {let used = slots(space) is empty}
-             2 Branch { on: Reg(1), to: 5 } {if used:}
-             3 Clear(Reg(1))
-             4 Jump(7) {return}
-             5 FreeAsid(Reg(Reg(0))) {free asid(space)}
-             6 Clear(Reg(1))
-             7 Cmdq(TlbiNhAll(Guest)) {cmdq TLBI_NH_ALL}
-             8 Return
+            00 Jump(1) {call leave(space)}
+            01 Read(Reg(1), Empty(Row { table: 0, key: Reg(Reg(0)), viommu: None })) {let used = slots(space) is empty}
+            02 Branch { on: Reg(1), to: 5 } {if used:}
+            03 Clear(Reg(1))
+            04 Jump(7) {return}
+            05 FreeAsid(Reg(Reg(0))) {free asid(space)}
+            06 Clear(Reg(1))
+            07 Cmdq(TlbiNhAll(Guest)) {cmdq TLBI_NH_ALL}
+            08 Return
         "#]],
     );
 }
@@ -252,17 +252,17 @@ steps = "hwq fixup(command)"
         text,
         "exit",
         expect![[r#"
-         0 Enter(Exit) {cmdq SYNC}
-         1 Cut { every: 2, to: 9 } {cmdq SYNC}
-         2 TakeCommand { to: 8 } {for command in queue:}
-         3 Enter(Ioctl) {ioctl invalidate(command)}
-         4 HwqGuest { queue: 0, fixup: true, to: 6 } {hwq fixup(command)}
-         5 Jump(7)
-         6 Jump(8) {return}
-         7 Jump(2)
-         8 Answer {cmdq SYNC}
-         9 Return
-    "#]],
+            00 Enter(Exit) {cmdq SYNC}
+            01 Cut { every: 2, to: 9 } {cmdq SYNC}
+            02 TakeCommand { to: 8 } {for command in queue:}
+            03 Enter(Ioctl) {ioctl invalidate(command)}
+            04 HwqGuest { queue: 0, fixup: true, to: 6 } {hwq fixup(command)}
+            05 Jump(7)
+            06 Jump(8) {return}
+            07 Jump(2)
+            08 Answer {cmdq SYNC}
+            09 Return
+        "#]],
     );
     check(
         text,
@@ -304,21 +304,21 @@ unlock users
         text,
         "exit",
         expect![[r#"
-         0 Read(Reg(1), Asid(Reg(Reg(0)))) {let asid = asid(space)}
-         1 Enter(Hypercall) {hypercall bind(asid, viommu)}
-         2 Ask(TlbiNhAsid(Guest, Reg(Reg(1)))) {hypercall bind(asid, viommu)}
-         3 Lock(0) {lock users}
-         4 ReadSet(Reg(2), Row { table: 1, key: Reg(Reg(1)), viommu: Some(Reg(Reg(3))) }) {for slot in users(asid):}
-         5 Next { from: Reg(2), into: Reg(4), to: 8 } {for slot in users(asid):}
-         6 Remove(Row { table: 1, key: Reg(Reg(1)), viommu: Some(Reg(Reg(3))) }, Reg(Reg(4))) {remove users(asid, slot)}
-         7 Jump(5)
-         8 Clear(Reg(4))
-         9 Clear(Reg(2))
-        10 Unlock(0) {unlock users}
-        11 Answer {hypercall bind(asid, viommu)}
-        12 Clear(Reg(1))
-        13 Return
-    "#]],
+            00 Read(Reg(1), Asid(Reg(Reg(0)))) {let asid = asid(space)}
+            01 Enter(Hypercall) {hypercall bind(asid, viommu)}
+            02 Ask(TlbiNhAsid(Guest, Reg(Reg(1)))) {hypercall bind(asid, viommu)}
+            03 Lock(0) {lock users}
+            04 ReadSet(Reg(2), Row { table: 1, key: Reg(Reg(1)), viommu: Some(Reg(Reg(3))) }) {for slot in users(asid):}
+            05 Next { from: Reg(2), into: Reg(4), to: 8 } {for slot in users(asid):}
+            06 Remove(Row { table: 1, key: Reg(Reg(1)), viommu: Some(Reg(Reg(3))) }, Reg(Reg(4))) {remove users(asid, slot)}
+            07 Jump(5)
+            08 Clear(Reg(4))
+            09 Clear(Reg(2))
+            10 Unlock(0) {unlock users}
+            11 Answer {hypercall bind(asid, viommu)}
+            12 Clear(Reg(1))
+            13 Return
+        "#]],
     );
     check(
         text,
