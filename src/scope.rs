@@ -163,7 +163,7 @@ fn check(bounds: &Bounds, code: &Code) -> Result<(), String> {
     if let Some(kind) = missing {
         return Err(format!("the spec has no operation `{}`", kind.name()));
     }
-    match misfits(bounds, code).into_iter().next() {
+    match misfits(bounds, Some(code)).into_iter().next() {
         Some(misfit) => Err(format!("{}; {}", misfit.what, misfit.why)),
         None => Ok(()),
     }

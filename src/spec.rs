@@ -104,10 +104,6 @@ pub fn read(path: &Path) -> Result<Spec, SpecErrors> {
 /// Reads as much as can be read; there is no spec if something without which there is none could not be.
 fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
     let (root, whole) = base::load(path, files, sink)?;
-    if sink.count() > 0 && root.entries.is_empty() {
-        // The file is not TOML: that it lacks everything is no news.
-        return None;
-    }
     let fields = Fields::new("a spec file", whole, &root, &KEYS, sink);
     let title = fields
         .need("title", sink)
@@ -124,9 +120,10 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
     let programs = programs::read(&root, files, sink);
     let expect = expect::read(fields.get("expect"), whole, sink);
     // Programs mean nothing without the axes.
-    let axes = axes?;
-    let code = compile::compile(&axes, &tables, &programs, whole, files, sink);
-    let scopes = scopes::read(fields.get("scope"), &code, whole, sink);
+    let code = axes
+        .as_ref()
+        .map(|axes| compile::compile(axes, &tables, &programs, whole, files, sink));
+    let scopes = scopes::read(fields.get("scope"), code.as_ref(), whole, sink);
     let (hardware_name, hardware) = hardware?;
     Some(Spec {
         path: path.to_owned(),
@@ -139,8 +136,8 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
         sources,
         hardware_name,
         hardware,
-        axes: axes.axes,
-        code,
+        axes: axes?.axes,
+        code: code?,
         expect,
         scopes,
     })

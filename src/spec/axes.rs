@@ -139,7 +139,7 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<
     let ats = fields.need("ats", sink).and_then(|node| flag(node, sink));
     let vmid = fields
         .need("vmid", sink)
-        .and_then(|node| choice("value of `vmid`", node, &pairs(VMID), sink));
+        .and_then(|node| choice("vmid", node, &pairs(VMID), sink));
     let table = fields
         .need("cd_table", sink)
         .and_then(|node| cd_table(node, sink));

@@ -18,7 +18,7 @@ struct Visit {
 
 /// Reads a file and its bases and merges them; changes are applied by the file that makes them.
 ///
-/// Returns nothing if the file itself cannot be read. `file` is where errors about the whole file point to.
+/// Returns nothing if one of them cannot be read. `file` is where errors about the whole file point to.
 pub(crate) fn load(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<(Table, Span)> {
     resolve(path, None, &mut Vec::new(), files, sink)
 }
@@ -66,9 +66,8 @@ fn resolve(
     };
     let file = files.add(path, text);
     let whole = Span::new(file, 0..0);
-    // TOML allows the byte order mark, and editors on some systems write it.
     let text = files.get(file).text.clone();
-    let mut own = tree::parse(file, &text, sink);
+    let mut own = tree::parse(file, &text, sink)?;
 
     visits.push(Visit {
         path: path.to_owned(),
@@ -80,9 +79,8 @@ fn resolve(
         && let Some(name) = fields::text(&node, sink)
     {
         let beside = path.parent().unwrap_or(Path::new("")).join(name);
-        if let Some((table, _)) = resolve(&tidy(&beside), Some(node.span), visits, files, sink) {
-            merged = table;
-        }
+        // Without its base a file lacks this and that, which would hide the one thing that is wrong.
+        merged = resolve(&tidy(&beside), Some(node.span), visits, files, sink)?.0;
     }
     visits.pop();
 

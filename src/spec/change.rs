@@ -209,7 +209,7 @@ fn target(
         ),
         (count, Some(nth)) => Problem::at(
             step.span,
-            format!("`{wanted}` occurs {count} times in the program, so there is no {nth}th"),
+            format!("`{wanted}` occurs {count} times in the program, not {nth}"),
         ),
         (count, None) => {
             let at: Vec<_> = found

@@ -7,8 +7,13 @@ mod call;
 mod command;
 mod compiler;
 mod entry;
+mod flow;
+mod names;
 mod reach;
 mod scope;
+#[cfg(test)]
+mod tests;
+mod variables;
 
 pub(crate) use command::written;
 pub(crate) use entry::compile;

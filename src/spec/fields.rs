@@ -106,9 +106,9 @@ pub(crate) fn number(node: &Node, least: u8, most: u8, why: &str, sink: &mut Sin
     {
         return Some(small);
     }
-    let message = match value < least.into() {
-        true => format!("{value} is too small"),
-        false => format!("{value} is too large"),
+    let (message, why) = match value < least.into() {
+        true => (format!("{value} is too small"), ""),
+        false => (format!("{value} is too large"), why),
     };
     sink.report(Problem::at(node.span, message).label(format!("expected {least} to {most}{why}")));
     None

@@ -62,11 +62,7 @@ pub(crate) fn read(name: &Node, files: &mut Files, sink: &mut Sink) -> Option<(S
         return None;
     };
     let file = files.add(&path, text.clone());
-    let known_before = sink.count();
-    let root = tree::parse(file, &text, sink);
-    if sink.count() > known_before {
-        return None;
-    }
+    let root = tree::parse(file, &text, sink)?;
     let known = [
         "title",
         "sources",

@@ -40,7 +40,10 @@ pub(crate) fn split(
     value: &str,
     sink: &mut Sink,
 ) -> Vec<Line> {
-    let inner = contents(raw, value);
+    let (inner, value) = match contents(raw, value) {
+        Some((base, inner)) => (Some(base), inner),
+        None => (None, value),
+    };
     let mut lines = Vec::new();
     let mut offset = 0;
     for piece in value.split_inclusive('\n') {
@@ -83,7 +86,9 @@ pub(crate) fn split(
 }
 
 /// Where the contents of a string begin in how it is written, if its characters are its contents.
-fn contents(raw: &str, value: &str) -> Option<usize> {
+///
+/// Line ends may differ: TOML reads `\r\n` as `\n`.
+fn contents<'a>(raw: &'a str, value: &str) -> Option<(usize, &'a str)> {
     let quotes = ["\"\"\"", "'''", "\"", "'"]
         .into_iter()
         .find(|quotes| raw.starts_with(quotes))?;
@@ -99,7 +104,9 @@ fn contents(raw: &str, value: &str) -> Option<usize> {
         }
         _ => 0,
     };
-    (&inner[newline..] == value).then_some(quotes.len() + newline)
+    let inner = &inner[newline..];
+    (inner == value || inner.replace("\r\n", "\n") == value)
+        .then_some((quotes.len() + newline, inner))
 }
 
 /// A step's text with its white space folded, so that `f( a,b )` and `f(a, b)` are the same.
@@ -133,8 +140,8 @@ mod tests {
 
     #[test]
     fn a_string_with_escapes_has_no_places_within() {
-        assert_eq!(contents("\"\"\"\na\n\"\"\"", "a\n"), Some(4));
-        assert_eq!(contents("'a'", "a"), Some(1));
+        assert_eq!(contents("\"\"\"\na\n\"\"\"", "a\n"), Some((4, "a\n")));
+        assert_eq!(contents("'a'", "a"), Some((1, "a")));
         assert_eq!(contents("\"a\\nb\"", "a\nb"), None);
     }
 }

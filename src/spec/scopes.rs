@@ -11,6 +11,7 @@ use super::fields::{self, Fields, choices, number, unknown_key};
 use super::report::{Problem, Sink};
 use super::source::Span;
 use super::tree::Node;
+use super::words::one_of;
 use crate::scope::DIMENSIONS;
 
 /// The names of scopes, and what each is for.
@@ -24,10 +25,10 @@ pub const SCOPES: [(&str, &str); 4] = [
     ("deep", "hours: before anybody relies on it"),
 ];
 
-/// Reads `[scope]`.
+/// Reads `[scope]`; without code, what depends on programs is not judged.
 pub(crate) fn read(
     node: Option<&Node>,
-    code: &Code,
+    code: Option<&Code>,
     whole: Span,
     sink: &mut Sink,
 ) -> BTreeMap<String, Vec<Part>> {
@@ -51,13 +52,15 @@ pub(crate) fn read(
             .collect();
         scopes.insert(key.name.clone(), read);
     }
-    for name in ["quick", "default", "deep"] {
-        if node.is_none_or(|node| !has(node, name)) {
-            sink.report(
-                Problem::at(node.map_or(whole, |node| node.span), format!("there is no scope `{name}`"))
-                    .help("`quick`, `default` and `deep` must exist; each has at least one part: `[scope.quick.sharing]`"),
-            );
-        }
+    let missing = ["quick", "default", "deep"]
+        .into_iter()
+        .filter(|name| node.is_none_or(|node| !has(node, name)));
+    let missing: Vec<_> = missing.collect();
+    if !missing.is_empty() {
+        sink.report(
+            Problem::at(node.map_or(whole, |node| node.span), format!("there is no scope {}", one_of(missing)))
+                .help("`quick`, `default` and `deep` must exist; each has at least one part: `[scope.quick.sharing]`"),
+        );
     }
     scopes
 }
@@ -74,7 +77,7 @@ fn has(node: &Node, name: &str) -> bool {
     }
 }
 
-fn one(name: &str, node: &Node, code: &Code, sink: &mut Sink) -> Option<Part> {
+fn one(name: &str, node: &Node, code: Option<&Code>, sink: &mut Sink) -> Option<Part> {
     let counts = DIMENSIONS.map(|dimension| dimension.name);
     let known = [&counts[..], &["operations", "asks", "threats", "because"]].concat();
     let fields = Fields::of("a part of a scope", node, &known, sink)?;
@@ -152,7 +155,7 @@ fn one(name: &str, node: &Node, code: &Code, sink: &mut Sink) -> Option<Part> {
     })
 }
 
-fn operations(node: &Node, code: &Code, sink: &mut Sink) -> Vec<OpKind> {
+fn operations(node: &Node, code: Option<&Code>, sink: &mut Sink) -> Vec<OpKind> {
     let chosen = choices(
         "operation",
         node,
@@ -162,6 +165,7 @@ fn operations(node: &Node, code: &Code, sink: &mut Sink) -> Vec<OpKind> {
     for item in fields::list(node, sink).unwrap_or_default() {
         if let super::tree::Value::Text(name) = &item.value
             && let Some(op) = chosen.iter().find(|op| op.name() == name)
+            && let Some(code) = code
             && !code.entries.iter().any(|entry| entry.name == op.name())
         {
             let section = if op.is_guests() { "guest" } else { "host" };
@@ -175,7 +179,7 @@ fn operations(node: &Node, code: &Code, sink: &mut Sink) -> Vec<OpKind> {
 }
 
 /// Bounds that are each small enough may be too large together.
-fn fits(bounds: &Bounds, fields: &Fields<'_>, code: &Code, sink: &mut Sink) {
+fn fits(bounds: &Bounds, fields: &Fields<'_>, code: Option<&Code>, sink: &mut Sink) {
     for misfit in misfits(bounds, code) {
         let place = misfit.key.and_then(|key| fields.get(key));
         let place = place.map_or(fields.span, |node| node.span);
@@ -194,7 +198,7 @@ pub(crate) struct Misfit {
 }
 
 /// Everything that is wrong with bounds, for a spec's programs.
-pub(crate) fn misfits(bounds: &Bounds, code: &Code) -> Vec<Misfit> {
+pub(crate) fn misfits(bounds: &Bounds, code: Option<&Code>) -> Vec<Misfit> {
     let mut misfits = Vec::new();
     let mut too_many = |key: &'static str, count: usize, most: usize, what: &str| {
         if count > most {
@@ -219,7 +223,7 @@ pub(crate) fn misfits(bounds: &Bounds, code: &Code) -> Vec<Misfit> {
         limit::THREADS,
         "too many threads of guests and host together",
     );
-    for table in &code.tables {
+    for table in code.map_or(&[][..], |code| &code.tables) {
         let (key, keys) = match table.key {
             Kind::Device => ("devices", b(bounds.devices)),
             Kind::Slot => ("ssids", b(bounds.devices) * b(bounds.ssids)),
@@ -239,7 +243,7 @@ pub(crate) fn misfits(bounds: &Bounds, code: &Code) -> Vec<Misfit> {
         );
     }
     let locks = code
-        .locks
+        .map_or(&[][..], |code| &code.locks)
         .iter()
         .map(|(_, per_vm)| if *per_vm { b(bounds.vms) } else { 1 })
         .sum();

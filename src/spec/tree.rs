@@ -69,8 +69,8 @@ impl Node {
     }
 }
 
-/// The tree of a file's text; errors of syntax are reported, and what can be understood in spite of them is returned.
-pub(crate) fn parse(file: FileId, text: &str, sink: &mut Sink) -> Table {
+/// The tree of a file's text; nothing if it is not TOML.
+pub(crate) fn parse(file: FileId, text: &str, sink: &mut Sink) -> Option<Table> {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let place = Span::new(file, visible(text, error.span().unwrap_or(0..0)));
@@ -81,11 +81,11 @@ pub(crate) fn parse(file: FileId, text: &str, sink: &mut Sink) -> Table {
     }
     if !errors.is_empty() {
         // What a parser guessed after an error would only be reported as further errors.
-        return Table::default();
+        return None;
     }
     let mut root = table(file, text, document.get_ref(), false);
     programs(file, text, &mut root, sink);
-    root
+    Some(root)
 }
 
 /// A caret under a line's end or under nothing is hard to see: at least one byte, within the text.

@@ -1,12 +1,12 @@
 //! Steps, one after another: what each becomes.
 
-use model::program::{self, FixedSet, Instr, Kind, Operand, ReadExpr, Reg};
+use model::program::{self, Instr, Kind, Operand};
 
 use super::super::report::Problem;
-use super::super::text::ast::{Action, Arg, Expr, Name, Row, Set, Step, Word0};
+use super::super::text::ast::{Action, Arg, Name, Row, Step, Word0};
 use super::access;
 use super::compiler::{Compiler, Frame};
-use super::scope::{Holds, Origin as From, Var, each};
+use super::scope::Holds;
 
 impl<'a> Compiler<'a> {
     /// A block; its variables end with it.
@@ -22,18 +22,6 @@ impl<'a> Compiler<'a> {
             Some(Action::Return | Action::Refuse)
         );
         self.drop_variables(before, goes_on, frame);
-    }
-
-    /// Ends the variables that came after the first few; their registers are cleared if somebody comes by here.
-    fn drop_variables(&mut self, keep: usize, clear: bool, frame: &mut Frame<'a>) {
-        for var in frame.vars.drain(keep..).rev() {
-            if let Some(reg) = var.own_register() {
-                self.registers.free(reg);
-                if clear {
-                    self.asm.silent(Instr::Clear(reg));
-                }
-            }
-        }
     }
 
     fn step(&mut self, step: &'a Step, frame: &mut Frame<'a>) -> Option<()> {
@@ -183,7 +171,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn entry(
+    pub fn entry(
         &mut self,
         row: &Row,
         value: &Arg,
@@ -194,7 +182,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// A context descriptor: which, and in whose table.
-    fn cd(&mut self, slot: &Arg, frame: &Frame<'_>) -> Option<(Operand, Operand)> {
+    pub fn cd(&mut self, slot: &Arg, frame: &Frame<'_>) -> Option<(Operand, Operand)> {
         let operand = self.need(slot, Kind::Slot, frame)?;
         let viommu = self.viommu(slot.span(), "a CD lies in the table of a vIOMMU", frame)?;
         Some((viommu, operand))
@@ -210,236 +198,4 @@ impl<'a> Compiler<'a> {
         // More locks than a byte can number are more than any scope has room for; see scopes.rs.
         index.min(u8::MAX as usize) as u8
     }
-
-    fn assign(
-        &mut self,
-        step: &'a Step,
-        name: &Name,
-        expr: &Expr,
-        frame: &mut Frame<'a>,
-    ) -> Option<()> {
-        let read = match expr {
-            Expr::Asid(space) => self
-                .need(space, Kind::Space, frame)
-                .map(|space| (ReadExpr::Asid(space), Kind::Asid)),
-            Expr::CdAsid(slot) => self
-                .cd(slot, frame)
-                .map(|(viommu, slot)| (ReadExpr::CdAsid { viommu, slot }, Kind::Asid)),
-            Expr::One(row) => self
-                .row(row, frame)
-                .map(|(row, value)| (ReadExpr::One(row), value)),
-            Expr::Empty(row) => self
-                .row(row, frame)
-                .map(|(row, _)| (ReadExpr::Empty(row), Kind::Flag)),
-            Expr::Has(row, value) => self
-                .entry(row, value, frame)
-                .map(|(row, value)| (ReadExpr::Has(row, value), Kind::Flag)),
-        };
-        let into = self.let_variable(name, read.map(|(_, kind)| kind), frame);
-        let origin = self.origin(step, frame);
-        self.asm.emit(&origin, Instr::Read(into?, read?.0));
-        Some(())
-    }
-
-    /// The register of a `let`: a new one, or that of an earlier `let` of the name.
-    fn let_variable(
-        &mut self,
-        name: &Name,
-        kind: Option<Kind>,
-        frame: &mut Frame<'a>,
-    ) -> Option<Reg> {
-        let earlier = frame
-            .vars
-            .iter()
-            .rev()
-            .find(|var| var.name == name.text && var.origin == From::Let);
-        match earlier.map(|var| var.holds) {
-            Some(Holds::Id(Operand::Reg(reg), known)) if kind.is_none_or(|kind| kind == known) => {
-                return Some(reg);
-            }
-            Some(Holds::Unknown) => return None,
-            Some(_) => {
-                self.sink.report(
-                    Problem::at(
-                        name.span,
-                        format!("`{}` names another kind of thing already", name.text),
-                    )
-                    .help("a variable keeps its kind: choose another name"),
-                );
-                return None;
-            }
-            None => self.must_be_new(name, frame),
-        }
-        self.new_variable(name, kind, From::Let, frame)
-    }
-
-    fn new_variable(
-        &mut self,
-        name: &Name,
-        kind: Option<Kind>,
-        origin: From,
-        frame: &mut Frame<'a>,
-    ) -> Option<Reg> {
-        let reg = kind.and_then(|_| self.take_register(name.span));
-        let holds = match (reg, kind) {
-            (Some(reg), Some(kind)) => Holds::Id(Operand::Reg(reg), kind),
-            _ => Holds::Unknown,
-        };
-        frame.vars.push(Var {
-            name: name.text.clone(),
-            holds,
-            origin,
-        });
-        reg
-    }
-
-    fn branch(
-        &mut self,
-        step: &'a Step,
-        on: &Name,
-        negated: bool,
-        then: &'a [Step],
-        otherwise: &'a [Step],
-        frame: &mut Frame<'a>,
-    ) -> Option<()> {
-        // Where the register holds something, and where it holds nothing.
-        let (some, none) = if negated {
-            (otherwise, then)
-        } else {
-            (then, otherwise)
-        };
-        if on.text == "ats" {
-            let (runs, never) = if self.axes().ats {
-                (some, none)
-            } else {
-                (none, some)
-            };
-            self.block(runs, frame);
-            // The other branch is compiled for its errors only.
-            self.asm.muted += 1;
-            self.block(never, frame);
-            self.asm.muted -= 1;
-            return Some(());
-        }
-        let register = self.register(on, frame);
-        let origin = self.origin(step, frame);
-        let nothing = self.asm.label();
-        if let Some(on) = register {
-            self.asm.emit(&origin, Instr::Branch { on, to: nothing });
-        }
-        self.block(some, frame);
-        if none.is_empty() {
-            self.asm.bind(nothing);
-            return Some(());
-        }
-        let end = self.asm.label();
-        self.asm.silent(Instr::Jump(end));
-        self.asm.bind(nothing);
-        self.block(none, frame);
-        self.asm.bind(end);
-        Some(())
-    }
-
-    fn for_each(
-        &mut self,
-        step: &'a Step,
-        name: &Name,
-        set: &Set,
-        body: &'a [Step],
-        frame: &mut Frame<'a>,
-    ) -> Option<()> {
-        let fixed = |set, kind| Some((Load::Fixed(set), kind));
-        let load = match set {
-            Set::Row(row) => self
-                .row(row, frame)
-                .map(|(row, value)| (Load::Row(row), value)),
-            Set::Pages => fixed(FixedSet::Pages, Kind::Page),
-            Set::Viommus(vm) => self
-                .need(vm, Kind::Vm, frame)
-                .and_then(|vm| fixed(FixedSet::Viommus(vm), Kind::Viommu)),
-            Set::Slots(device) => self
-                .need(device, Kind::Device, frame)
-                .and_then(|device| fixed(FixedSet::Slots(device), Kind::Slot)),
-        };
-        self.must_be_new(name, frame);
-        let outside = frame.vars.len();
-        let set = self.take_register(name.span);
-        let variable = self.new_variable(name, load.map(|(_, kind)| kind), From::Loop, frame);
-        let origin = self.origin(step, frame);
-        let end = self.asm.label();
-        let head = self.asm.label();
-        if let (Some(from), Some(into), Some((load, _))) = (set, variable, load) {
-            self.asm.emit(
-                &origin,
-                match load {
-                    Load::Row(row) => Instr::ReadSet(from, row),
-                    Load::Fixed(set) => Instr::LoadSet(from, set),
-                },
-            );
-            self.asm.bind(head);
-            self.asm.emit(
-                &origin,
-                Instr::Next {
-                    from,
-                    into,
-                    to: end,
-                },
-            );
-        }
-        self.block(body, frame);
-        if self.asm.is_used(end) {
-            self.asm.silent(Instr::Jump(head));
-        }
-        self.asm.bind(end);
-        self.drop_variables(outside, true, frame);
-        if let Some(set) = set {
-            self.asm.silent(Instr::Clear(set));
-            self.registers.free(set);
-        }
-        Some(())
-    }
-
-    fn for_command(
-        &mut self,
-        step: &'a Step,
-        body: &'a [Step],
-        frame: &mut Frame<'a>,
-    ) -> Option<()> {
-        let outside = frame.vars.len();
-        let origin = self.origin(step, frame);
-        let (head, end) = (self.asm.label(), self.asm.label());
-        self.asm.bind(head);
-        self.asm.emit(&origin, Instr::TakeCommand { to: end });
-        frame.vars.push(Var {
-            name: "command".to_owned(),
-            holds: Holds::Command,
-            origin: From::Loop,
-        });
-        self.block(body, frame);
-        self.asm.silent(Instr::Jump(head));
-        self.asm.bind(end);
-        frame.vars.truncate(outside);
-        Some(())
-    }
-
-    /// `return`: the machine clears the registers of an operation, but those of a called program must be cleared here.
-    fn end_program(&mut self, step: &'a Step, frame: &Frame<'a>) -> Option<()> {
-        let origin = self.origin(step, frame);
-        let Some(end) = frame.end else {
-            self.asm.emit(&origin, Instr::Return);
-            return Some(());
-        };
-        for reg in each(self.registers.used & !frame.outer) {
-            self.asm.silent(Instr::Clear(reg));
-        }
-        self.asm.emit(&origin, Instr::Jump(end));
-        Some(())
-    }
-}
-
-/// How a loop gets its set.
-#[derive(Clone, Copy)]
-enum Load {
-    Row(program::Row),
-    Fixed(FixedSet),
 }

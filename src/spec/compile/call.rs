@@ -226,6 +226,13 @@ impl<'a> Compiler<'a> {
             }
         };
         let programs = self.parts.programs;
+        if name.text == "doorbell" && targets.contains(&Section::Vmm) {
+            self.sink.report(
+                Problem::at(name.span, "`vmm.doorbell` is not called by its name")
+                    .label("it runs at `cmdq SYNC`"),
+            );
+            return None;
+        }
         let found = targets.iter().find_map(|section| {
             programs
                 .iter()

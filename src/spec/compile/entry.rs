@@ -30,8 +30,11 @@ pub(crate) fn compile(
     for program in programs {
         first_steps.push(first_steps[first_steps.len() - 1] + program.lines.len());
     }
-    reach::check_programs(programs, sink);
-    reach::check_locks(programs, sink);
+    if errors == 0 {
+        // A line that could not be understood may be the very one that calls or locks.
+        reach::check_programs(programs, sink);
+        reach::check_locks(programs, sink);
+    }
     let parts = Parts {
         axes,
         tables,

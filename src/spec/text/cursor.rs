@@ -135,10 +135,10 @@ impl<'a> Cursor<'a> {
         let name = self.word("the name of a variable")?;
         let first_digit = name.text.starts_with(|c: char| c.is_ascii_digit());
         if RESERVED.contains(&name.text.as_str()) || first_digit {
-            self.sink.report(Problem::at(
-                name.span,
-                format!("`{}` cannot name a variable", name.text),
-            ));
+            self.sink.report(
+                Problem::at(name.span, format!("`{}` cannot name a variable", name.text))
+                    .label("steps read this word otherwise"),
+            );
             return Err(Reported);
         }
         self.names.push(name.clone());
