@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::exit::Error;
+use crate::spec::has_claims;
 
-/// Files stand for themselves, a directory for every *.toml directly in it that has claims, by name. Bases and hardware have
+/// Files stand for themselves, a directory for every *.toml directly in it that has claims, itself or from its base, by name. Bases and hardware have
 /// none; mutants lie in directories of their own.
 pub fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
@@ -30,34 +31,18 @@ fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Error> {
             .is_some_and(|extension| extension == "toml")
             && path.is_file()
         {
-            let text = fs::read(&path).map_err(|error| cannot_read(&path, &error))?;
-            if has_claims(&String::from_utf8_lossy(&text)) {
-                files.push(path);
-            }
+            files.push(path);
         }
     }
+    files.retain(|path| has_claims(path));
     if files.is_empty() {
         let directory = directory.display();
         return Err(Error::Usage(format!(
-            "{directory}: no spec with claims in this directory; a spec is a *.toml with an [expect] table"
+            "{directory}: no spec with claims in this directory; a spec is a *.toml that has, or whose base has, an [expect] table"
         )));
     }
     files.sort();
     Ok(files)
-}
-
-/// Whether a file has an `[expect…]` table of its own. A look at its lines, so that a base that is no spec by itself need not be
-/// one that can be read by itself.
-fn has_claims(text: &str) -> bool {
-    let inside = |line: &str| {
-        line.trim()
-            .strip_prefix('[')
-            .map(str::trim_start)
-            .map(str::to_owned)
-    };
-    text.lines()
-        .filter_map(inside)
-        .any(|table| table.starts_with("expect"))
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> Error {
@@ -67,15 +52,6 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn claims_are_recognised() {
-        assert!(has_claims("title = \"x\"\n[expect.honest.driven]\n"));
-        assert!(has_claims("  [ expect ]"));
-        assert!(!has_claims(
-            "# expect\n[guest]\nmap = \"\"\"\n  expect\n\"\"\"\n"
-        ));
-    }
 
     #[test]
     fn a_directory_that_is_not_there_is_taken_for_a_file() {

@@ -101,6 +101,14 @@ pub fn read(path: &Path) -> Result<Spec, SpecErrors> {
     }
 }
 
+/// Whether a file makes claims, in itself or in its bases: what tells a variant from a mere base. A file that cannot be read is
+/// taken for a variant, so that [`read`] can say what is wrong with it.
+pub fn has_claims(path: &Path) -> bool {
+    let mut sink = Sink::default();
+    let root = base::load(path, &mut Files::default(), &mut sink);
+    root.is_none_or(|(root, _)| sink.count() > 0 || root.get("expect").is_some())
+}
+
 /// Reads as much as can be read; there is no spec if something without which there is none could not be.
 fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
     let (root, whole) = base::load(path, files, sink)?;

@@ -155,9 +155,11 @@ fn json_has_the_documented_fields() {
 
 #[test]
 fn a_directory_stands_for_the_specs_in_it() {
-    let (_, one) = outcome(&["compare", "--scope", TINY, SPEC]);
-    let (_, all) = outcome(&["compare", "--scope", TINY, "tests/good-specs"]);
-    assert_eq!(one, all);
+    // The second inherits its claims.
+    let specs = [SPEC, "tests/good-specs/changed.toml"];
+    let files = outcome(&["compare", "--scope", TINY, specs[0], specs[1]]);
+    let directory = outcome(&["compare", "--scope", TINY, "tests/good-specs"]);
+    assert_eq!(files, directory);
     let none = refused(&["compare", "specs/hardware"]);
     assert!(none.contains("no spec with claims"), "{none}");
 }
