@@ -33,7 +33,7 @@ Examples:
 Exit codes:
   0   every verdict is as the spec's author claims
   1   some verdict differs from [expect]
-  2   the command line or a spec file is wrong
+  2   the command line or a spec file is wrong, or the report cannot be written
   3   incomplete: some verdict is unknown that was not expected to be, or Ctrl-C
   70  internal error";
 

@@ -10,7 +10,7 @@ pub enum Exit {
     AsExpected = 0,
     /// Some verdict differs from `[expect]`.
     Differs = 1,
-    /// The command line or a spec file is wrong.
+    /// The command line or a spec file is wrong, or the report cannot be written.
     Usage = 2,
     /// Some verdict is unknown that was not expected to be, or the user interrupted.
     Incomplete = 3,

@@ -24,6 +24,8 @@ impl Meter {
         let style = ProgressStyle::with_template("{elapsed} {prefix}: {msg}")
             .expect("the template is a constant");
         let bar = ProgressBar::new_spinner().with_style(style);
+        // The clock goes on while the second search catches up.
+        bar.enable_steady_tick(Duration::from_millis(200));
         Meter { bar, interrupt }
     }
 }
@@ -51,7 +53,6 @@ impl Watch for Meter {
         self.bar.set_message(format!(
             "{states} states, {rate}/s, level {level}, frontier {frontier}"
         ));
-        self.bar.tick();
     }
 
     fn ends(&self, run: &str, found: &Found<()>, time: Duration) {

@@ -172,8 +172,12 @@ fn traces(report: &Report) -> Vec<(String, Vec<String>)> {
             for row in &pair.rows {
                 if let Some((part, trace)) = shortest(pair, row) {
                     let heading = format!("{} {}", name(spec, pair), row.id.name());
-                    let steps = trace.lines.len();
-                    let mut lines = vec![format!("violated in {steps} steps, part {part}")];
+                    let when = match trace.lines.len() {
+                        0 => "in the initial state".to_owned(),
+                        1 => "in 1 step".to_owned(),
+                        steps => format!("in {steps} steps"),
+                    };
+                    let mut lines = vec![format!("violated {when}, part {part}")];
                     lines.extend(trace.text());
                     merge(&mut told, heading, lines);
                 }
