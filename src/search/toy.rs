@@ -36,9 +36,9 @@ impl Toy {
         self
     }
 
-    /// Random graphs of up to 12 states.
+    /// Random graphs of up to 9 states.
     pub fn any() -> impl Strategy<Value = Toy> {
-        (1usize..12).prop_flat_map(|states| {
+        (1usize..10).prop_flat_map(|states| {
             let edge = prop_oneof![8 => (0..states).prop_map(Edge::To), 1 => Just(Edge::Blocked)];
             let edges = proptest::collection::vec(proptest::collection::vec(edge, 0..4), states);
             let mark = prop_oneof![6 => Just(0u16), 1 => 0u16..128];

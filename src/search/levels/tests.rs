@@ -1,8 +1,9 @@
-//! Counts, shortest paths, stuck states and limits on small graphs.
+//! Counts, shortest paths, stuck states and limits on small graphs; paths also against a definition that does not search.
 
 use super::*;
 use crate::search::toy::{Edge, Toy};
 use crate::search::{Limits, Why};
+use proptest::prelude::*;
 use std::sync::atomic::AtomicBool;
 
 const ALL: u16 = 0xff;
@@ -99,4 +100,65 @@ fn what_is_too_large_stops_it_and_an_early_deadlock_stays_one() {
     let found = run(&toy);
     assert_eq!(found.stopped, Some(Why::TooLarge("toys")));
     assert_eq!(found.violated, PropertyId::Live.bit());
+}
+
+/// Where a path of steps leads.
+fn end(toy: &Toy, path: &[u8]) -> Option<usize> {
+    path.iter().try_fold(0, |state, &step| {
+        match toy.edges[state].get(usize::from(step))? {
+            Edge::To(next) => Some(*next),
+            Edge::Blocked | Edge::TooLarge => None,
+        }
+    })
+}
+
+/// The states that can be reached from a state.
+fn reachable(toy: &Toy, from: usize) -> Vec<usize> {
+    let mut states = vec![from];
+    let mut next = 0;
+    while next < states.len() {
+        for edge in &toy.edges[states[next]] {
+            if let Edge::To(to) = edge
+                && !states.contains(to)
+            {
+                states.push(*to);
+            }
+        }
+        next += 1;
+    }
+    states
+}
+
+/// By definition: of all paths to a wanted state the shortest, and of those the first in the dictionary's order.
+fn first_path(toy: &Toy, wanted: &dyn Fn(usize) -> bool) -> Option<Vec<u8>> {
+    let mut paths = vec![Vec::new()];
+    for _ in 0..toy.edges.len() {
+        if let Some(path) = paths.iter().find(|path| end(toy, path).is_some_and(wanted)) {
+            return Some(path.clone());
+        }
+        let longer = |path: &Vec<u8>| {
+            let path = path.clone();
+            (0..4).map(move |step| [&path[..], &[step]].concat())
+        };
+        paths = paths.iter().flat_map(longer).collect();
+        paths.retain(|path| end(toy, path).is_some());
+    }
+    None
+}
+
+proptest! {
+    #[test]
+    fn paths_are_those_of_the_definition(toy in Toy::any()) {
+        let found = run(&toy);
+        let path = |id| found.paths.iter().find(|(of, _)| *of == id).map(|(_, path)| path.clone());
+        for id in &PropertyId::ALL[..7] {
+            let wanted = |state: usize| toy.judged[state] & id.bit() != 0;
+            prop_assert_eq!(path(*id), first_path(&toy, &wanted));
+        }
+        let stuck = |state| !reachable(&toy, state).into_iter().any(|state| toy.idle[state]);
+        let dead = |state: usize| stuck(state) && reachable(&toy, state) == [state] && toy.edges[state].iter().all(|edge| *edge == Edge::Blocked);
+        let (any, deadlock) = (first_path(&toy, &stuck), first_path(&toy, &dead));
+        let preferred = deadlock.filter(|path| any.as_ref().is_some_and(|any| any.len() == path.len()));
+        prop_assert_eq!(path(PropertyId::Live), preferred.or(any));
+    }
 }
