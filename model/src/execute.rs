@@ -141,10 +141,10 @@ impl Machine {
                 }
             }
             Instr::AllocAsid(space) => {
-                if let Some(space) = value(space) {
-                    self.alloc_asid(state, Space(space), choice)?;
-                } else if choice > 0 {
-                    return Err(Stop::Blocked);
+                let space = value(space).map(Space);
+                let candidates = space.map_or(0, |space| self.asids_for(state, space));
+                if let (Some(space), Some(asid)) = (space, pick(candidates, choice)?) {
+                    state.memory.asid[space.index()] = asid + 1;
                 }
             }
             Instr::FreeAsid(space) => {
@@ -155,10 +155,10 @@ impl Machine {
                 }
             }
             Instr::AllocVmid(viommu) => {
-                if let Some(viommu) = value(viommu) {
-                    self.alloc_vmid(state, Viommu(viommu), choice)?;
-                } else if choice > 0 {
-                    return Err(Stop::Blocked);
+                let viommu = value(viommu).map(Viommu);
+                let candidates = viommu.map_or(0, |viommu| self.vmids_for(state, viommu));
+                if let (Some(viommu), Some(vmid)) = (viommu, pick(candidates, choice)?) {
+                    state.memory.vmid[viommu.index()] = vmid + 1;
                 }
             }
             Instr::FreeVmid(viommu) => {
@@ -403,41 +403,40 @@ impl Machine {
             .map_or(GUEST_VMID, Vmid)
     }
 
-    fn alloc_asid(&self, state: &mut State, space: Space, choice: u8) -> Result<(), Stop> {
-        let viommu = self.viommu_of(space);
+    /// The ASIDs that may be given to a space, as a bit set; none if it has one.
+    pub(crate) fn asids_for(&self, state: &State, space: Space) -> u8 {
         let asids = state.memory.asid;
-        let taken = |asid: u8| {
-            (0..self.bounds.spaces)
-                .filter(|&other| self.viommu_of(Space(other)) == viommu)
-                .any(|other| asids[other as usize] == asid + 1)
-        };
-        let has_one = asids[space.index()] != 0;
-        pick(has_one, choice, taken, |asid| {
-            state.memory.asid[space.index()] = asid + 1
-        })
+        let viommu = self.viommu_of(space);
+        let others =
+            (0..self.bounds.spaces).filter(|&other| self.viommu_of(Space(other)) == viommu);
+        let taken = others
+            .filter_map(|other| asids[other as usize].checked_sub(1))
+            .fold(0, |set, asid| set | 1 << asid);
+        if asids[space.index()] != 0 {
+            return 0;
+        }
+        first(self.bounds.asids) & !taken
     }
 
-    fn alloc_vmid(&self, state: &mut State, viommu: Viommu, choice: u8) -> Result<(), Stop> {
+    /// The VMIDs that may be given to a vIOMMU, as a bit set; none if it has one.
+    pub(crate) fn vmids_for(&self, state: &State, viommu: Viommu) -> u8 {
         let vmids = state.memory.vmid;
-        let has_one = vmids[viommu.index()] != 0;
-        let others = (0..self.bounds.viommus)
-            .map(Viommu)
-            .filter(|&other| other != viommu);
-        let shared = match self.axes.vmid {
-            VmidPer::Viommu => None,
-            VmidPer::Host => Some(0),
-            VmidPer::Vm => others
-                .clone()
-                .filter(|&other| self.vm_of(other) == self.vm_of(viommu))
-                .find_map(|other| vmids[other.index()].checked_sub(1)),
+        if vmids[viommu.index()] != 0 {
+            return 0;
+        }
+        let shares = |other: &Viommu| self.vm_of(*other) == self.vm_of(viommu);
+        let used = |by: &dyn Fn(&Viommu) -> bool| {
+            (0..self.bounds.viommus)
+                .map(Viommu)
+                .filter(by)
+                .filter_map(|other| vmids[other.index()].checked_sub(1))
+                .fold(0, |set, vmid| set | 1 << vmid)
         };
-        let taken = |vmid: u8| match shared {
-            Some(shared) => vmid != shared,
-            None => others.clone().any(|other| vmids[other.index()] == vmid + 1),
-        };
-        pick(has_one, choice, taken, |vmid| {
-            state.memory.vmid[viommu.index()] = vmid + 1
-        })
+        match self.axes.vmid {
+            VmidPer::Host => 1,
+            VmidPer::Vm if used(&shares) != 0 => used(&shares),
+            VmidPer::Vm | VmidPer::Viommu => first(self.bounds.vmids) & !used(&|_| true),
+        }
     }
 
     /// STE word 2 for a vIOMMU's VMID, stored plus one.
@@ -497,7 +496,7 @@ impl Machine {
 
     fn fixed_set(&self, thread: &Thread, set: FixedSet) -> u8 {
         match set {
-            FixedSet::Pages => ((1u16 << self.bounds.pages) - 1) as u8,
+            FixedSet::Pages => first(self.bounds.pages),
             FixedSet::Viommus(vm) => {
                 let vm = self.value(thread, vm).map(Vm);
                 self.viommus_of(vm)
@@ -579,25 +578,18 @@ fn with_vmid(command: Command, vmid: Vmid) -> Command {
     }
 }
 
-/// An allocator's choice: candidate `choice` if it is not taken; nothing to do (as choice 0 only) if there is one already.
-fn pick(
-    has_one: bool,
-    choice: u8,
-    taken: impl Fn(u8) -> bool,
-    take: impl FnOnce(u8),
-) -> Result<(), Stop> {
-    if has_one {
-        return if choice == 0 {
-            Ok(())
-        } else {
-            Err(Stop::Blocked)
-        };
+/// An allocator's choice among candidates. Where there are none, only choice 0 is possible, and takes none.
+fn pick(candidates: u8, choice: u8) -> Result<Option<u8>, Stop> {
+    match candidates {
+        0 if choice == 0 => Ok(None),
+        _ if candidates >> choice & 1 == 1 => Ok(Some(choice)),
+        _ => Err(Stop::Blocked),
     }
-    if taken(choice) {
-        return Err(Stop::Blocked);
-    }
-    take(choice);
-    Ok(())
+}
+
+/// The set of the first `count` ids.
+fn first(count: u8) -> u8 {
+    ((1u16 << count) - 1) as u8
 }
 
 fn plus_one(id: Option<u8>) -> u8 {

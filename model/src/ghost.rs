@@ -194,6 +194,8 @@ impl Machine {
             return false;
         }
         let bound = |slot: Slot| ghost.bound[slot.index()];
+        // With no ASID left a driver refuses before it does anything.
+        let has_asid = memory.asid[space.index()] != 0 || self.asids_for(state, space) != 0;
         let serves = |slot: Slot| {
             let device = self.device_of(slot);
             ghost.attached[device.index()] == 1 << viommu.0
@@ -210,12 +212,13 @@ impl Machine {
             OpKind::Unmap => memory.pte[leaf(space, op.page().expect(PARAM))] != 0 && !exits(space),
             OpKind::Bind => {
                 let slot = op.slot().expect(PARAM);
-                serves(slot) && bound(slot) == 0 && !is_dead(space) && !exits(space)
+                serves(slot) && has_asid && bound(slot) == 0 && !is_dead(space) && !exits(space)
             }
             OpKind::Unbind => bound(op.slot().expect(PARAM)) == 1 << space.0,
             OpKind::Replace => {
                 let old = op.old().expect(PARAM);
                 old != space
+                    && has_asid
                     && self.viommu_of(old) == viommu
                     && bound(op.slot().expect(PARAM)) == 1 << old.0
                     && !is_dead(space)
@@ -252,7 +255,12 @@ impl Machine {
             OpKind::Attach => {
                 let device = op.device().expect(PARAM);
                 let destroys = |a: &Op, b: &Op| same_viommu_destroy(a, b);
-                ghost.attached[device.index()] == 0 && !busy(same_device) && !busy(destroys)
+                let viommu = op.viommu().expect(PARAM);
+                let has_vmid = memory.vmid[viommu.index()] != 0;
+                ghost.attached[device.index()] == 0
+                    && (has_vmid || self.vmids_for(state, viommu) != 0)
+                    && !busy(same_device)
+                    && !busy(destroys)
             }
             OpKind::Detach => {
                 let (device, viommu) = (op.device().expect(PARAM), op.viommu().expect(PARAM));

@@ -195,11 +195,11 @@ pub enum Instr {
     Insert(Row, Operand),
     /// `remove table(key, value)`.
     Remove(Row, Operand),
-    /// `alloc asid(space)`: any free ASID of the vIOMMU; blocks while there is none, does nothing if the space has one.
+    /// `alloc asid(space)`: any free ASID of the vIOMMU; does nothing if the space has one or none is free.
     AllocAsid(Operand),
     /// `free asid(space)`.
     FreeAsid(Operand),
-    /// `alloc vmid(viommu)`: any free VMID; blocks while there is none, does nothing if the vIOMMU has one.
+    /// `alloc vmid(viommu)`: any free VMID; does nothing if the vIOMMU has one or none is free.
     AllocVmid(Operand),
     /// `free vmid(viommu)`.
     FreeVmid(Operand),

@@ -69,12 +69,12 @@ pub const FORMS: &[Form] = &[
     form(
         "alloc",
         "alloc asid(space)",
-        "takes any free ASID, blocks while there is none; nothing if the space has one",
+        "takes any free ASID; does nothing if the space has one or none is free",
     ),
     form(
         "alloc",
         "alloc vmid(viommu)",
-        "takes any free VMID, blocks while there is none; nothing if the vIOMMU has one",
+        "takes any free VMID; does nothing if the vIOMMU has one or none is free",
     ),
     form("free", "free asid(space)", "gives the ASID of a space back"),
     form(
