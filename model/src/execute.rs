@@ -233,12 +233,26 @@ impl Machine {
         Ok(None)
     }
 
+    /// Clears what a thread will never read again.
+    fn forget(&self, thread: &mut Thread) {
+        let live = self.live[thread.pc as usize];
+        for (register, value) in thread.regs.iter_mut().enumerate() {
+            if !live.has(register) {
+                *value = 0;
+            }
+        }
+        if !live.has_command() {
+            thread.command = 0;
+        }
+    }
+
     /// Performs local instructions until a visible one or the end.
     fn run_local(&self, state: &mut State, thread: usize, seen: &mut Seen) -> Result<(), Stop> {
         for _ in 0..LOCAL_LIMIT {
             let this = state.threads[thread];
             let instr = self.code.instrs[this.pc as usize];
             if instr.is_visible() {
+                self.forget(&mut state.threads[thread]);
                 return Ok(());
             }
             self.mark(seen, this.pc);

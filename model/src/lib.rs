@@ -10,6 +10,7 @@ mod execute;
 mod fill;
 mod flight;
 mod ghost;
+mod liveness;
 pub mod machine;
 pub mod program;
 pub mod property;
