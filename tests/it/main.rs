@@ -2,3 +2,4 @@
 
 mod bad_specs;
 mod good_specs;
+mod stories;

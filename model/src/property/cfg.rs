@@ -30,14 +30,14 @@ fn holds(machine: &Machine, state: &State) -> bool {
 }
 
 /// The CD tables in use belong to vIOMMUs that the device serves.
-fn serves(machine: &Machine, state: &State, slot: Slot) -> bool {
+pub(crate) fn serves(machine: &Machine, state: &State, slot: Slot) -> bool {
     let device = machine.device_of(slot);
     Machine::tables_in_use(&state.caches, device)
         .all(|viommu| state.ghost.attached[device.index()] >> viommu.0 & 1 == 1)
 }
 
 /// Every CD that may start a walk points to the tables of a bound space.
-fn is_bound(machine: &Machine, state: &State, slot: Slot) -> bool {
+pub(crate) fn is_bound(machine: &Machine, state: &State, slot: Slot) -> bool {
     let translates = Machine::stage_2_in_use(&state.caches, machine.device_of(slot))
         .next()
         .is_some();
@@ -47,7 +47,7 @@ fn is_bound(machine: &Machine, state: &State, slot: Slot) -> bool {
 }
 
 /// Where one space is bound, bind has returned and memory says V=1, no V=0 from before is in use.
-fn is_current(machine: &Machine, state: &State, slot: Slot) -> bool {
+pub(crate) fn is_current(machine: &Machine, state: &State, slot: Slot) -> bool {
     let settled =
         state.memory.active >> slot.0 & 1 == 1 && state.ghost.bound[slot.index()].count_ones() == 1;
     let stale = state.caches.cd0[slot.index()] & bit(cd0::INVALID) != 0;
