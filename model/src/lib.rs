@@ -16,6 +16,7 @@ pub mod program;
 pub mod property;
 pub mod state;
 mod step;
+pub mod trace;
 
 pub use machine::{Axes, Bounds, CacheMode, Hardware, Machine, Setup, TableMemory, VmidPer, limit};
 pub use program::{Code, Instr, OpKind, Pc, SourceStep};
