@@ -29,7 +29,7 @@ impl Machine {
         if let Start::Operation(kind) = self.code.entries[call.entry as usize].start {
             self.promise(state, kind, call.args);
         }
-        self.run_local(state, thread, seen)?;
+        self.run_local(state, thread, seen, |_, _| {})?;
         if state.threads[thread].is_idle() {
             return if choice == 0 {
                 Ok(())
@@ -52,7 +52,7 @@ impl Machine {
         let target = self.perform(state, thread, self.code.instrs[pc as usize], choice, seen)?;
         self.mark(seen, pc);
         state.threads[thread].pc = target.unwrap_or(pc + 1);
-        self.run_local(state, thread, seen)?;
+        self.run_local(state, thread, seen, |_, _| {})?;
         let current = &state.threads[thread];
         if !current.is_idle()
             && let Instr::Sync(queue) = self.code.instrs[current.pc as usize]
@@ -69,7 +69,7 @@ impl Machine {
     }
 
     /// Performs a visible instruction. Returns where to go on, if not at the next one.
-    fn perform(
+    pub(crate) fn perform(
         &self,
         state: &mut State,
         thread: usize,
@@ -168,6 +168,9 @@ impl Machine {
                     seen.witnesses |= PropertyId::Alias.bit();
                 }
             }
+            Instr::Read(Reg(into), ReadExpr::CdAsid { .. }) if self.cds_are_anything() => {
+                state.threads[thread].regs[into as usize] = choice;
+            }
             Instr::Read(into, what) => {
                 state.threads[thread].regs[into.0 as usize] = self.read(state, &this, what);
             }
@@ -181,10 +184,7 @@ impl Machine {
                 value: operand,
                 to,
             } => {
-                let has = match (self.cell(&this, row), value(operand)) {
-                    (Some(cell), Some(value)) => memory.tables[cell.0][cell.1] >> value & 1 == 1,
-                    _ => false,
-                };
+                let has = self.has(state, &this, row, operand);
                 return Ok((!has).then_some(to));
             }
             Instr::Wait(row) => {
@@ -233,15 +233,36 @@ impl Machine {
         Ok(None)
     }
 
-    /// Performs local instructions until a visible one or the end.
-    fn run_local(&self, state: &mut State, thread: usize, seen: &mut Seen) -> Result<(), Stop> {
+    /// Clears what a thread will never read again.
+    fn forget(&self, thread: &mut Thread) {
+        let live = self.live[thread.pc as usize];
+        for (register, value) in thread.regs.iter_mut().enumerate() {
+            if !live.has(register) {
+                *value = 0;
+            }
+        }
+        if !live.has_command() {
+            thread.command = 0;
+        }
+    }
+
+    /// Performs local instructions until a visible one or the end; `watch` sees each before it is performed.
+    pub(crate) fn run_local(
+        &self,
+        state: &mut State,
+        thread: usize,
+        seen: &mut Seen,
+        mut watch: impl FnMut(&State, Instr),
+    ) -> Result<(), Stop> {
         for _ in 0..LOCAL_LIMIT {
             let this = state.threads[thread];
             let instr = self.code.instrs[this.pc as usize];
             if instr.is_visible() {
+                self.forget(&mut state.threads[thread]);
                 return Ok(());
             }
             self.mark(seen, this.pc);
+            watch(state, instr);
             let target = match instr {
                 Instr::Return | Instr::Fail => {
                     self.end(state, thread, instr == Instr::Return, seen);
@@ -358,7 +379,12 @@ impl Machine {
 
     /// What the kernel makes of a guest's command (drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-iommufd.c:
     /// arm_vsmmu_convert_user_cmd): its VMID is replaced, its virtual StreamID is looked up. None: refused.
-    fn fixup(&self, state: &State, thread: &Thread, command: Command) -> Option<Command> {
+    pub(crate) fn fixup(
+        &self,
+        state: &State,
+        thread: &Thread,
+        command: Command,
+    ) -> Option<Command> {
         if !self.code.accepts.contains(&command.opcode()) {
             return None;
         }
@@ -464,6 +490,14 @@ impl Machine {
             Some(viommu) => self.value(thread, viommu)? as usize * self.bounds.asids as usize + key,
         };
         Some((row.table as usize, key))
+    }
+
+    /// Whether a value is in a row.
+    pub(crate) fn has(&self, state: &State, thread: &Thread, row: Row, value: Operand) -> bool {
+        match (self.cell(thread, row), self.value(thread, value)) {
+            (Some(cell), Some(value)) => state.memory.tables[cell.0][cell.1] >> value & 1 == 1,
+            _ => false,
+        }
     }
 
     /// A value as a register holds it.

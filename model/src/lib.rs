@@ -10,11 +10,13 @@ mod execute;
 mod fill;
 mod flight;
 mod ghost;
+mod liveness;
 pub mod machine;
 pub mod program;
 pub mod property;
 pub mod state;
 mod step;
+pub mod trace;
 
 pub use machine::{Axes, Bounds, CacheMode, Hardware, Machine, Setup, TableMemory, VmidPer, limit};
 pub use program::{Code, Instr, OpKind, Pc, SourceStep};

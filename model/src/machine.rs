@@ -2,6 +2,7 @@
 
 use vocab::{Device, Devices, Frame, Ipa, Slot, Space, Threat, Viommu, Vm};
 
+use crate::liveness::Live;
 use crate::program::{Code, OpKind};
 
 /// The largest bounds that a state can represent.
@@ -146,6 +147,8 @@ pub struct Machine {
     pub code: Code,
     /// For each entry how many outcomes its first visible instruction can have.
     pub(crate) begin_choices: Vec<u8>,
+    /// For each instruction which registers are still read.
+    pub(crate) live: Vec<Live>,
 }
 
 impl Machine {
@@ -160,6 +163,7 @@ impl Machine {
             caches,
         } = setup;
         let begin_choices = Vec::new();
+        let live = crate::liveness::live(&code);
         let mut machine = Machine {
             bounds,
             hardware,
@@ -169,6 +173,7 @@ impl Machine {
             caches,
             code,
             begin_choices,
+            live,
         };
         machine.begin_choices = machine
             .code

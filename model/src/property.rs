@@ -2,13 +2,13 @@
 //!
 //! P-LIVE is about the graph of states and is judged by a search; its file says what is claimed.
 
-mod alias;
-mod cfg;
+pub(crate) mod alias;
+pub(crate) mod cfg;
 mod conf;
-mod iso;
+pub(crate) mod iso;
 mod live;
-mod s1;
-mod s2;
+pub(crate) mod s1;
+pub(crate) mod s2;
 mod scope;
 
 use vocab::{PropertyId, Threat};

@@ -1,6 +1,8 @@
 //! A counterexample as a story: one line a step, who, what, and only what changed.
 
-use model::{Machine, State, Step};
+use model::Machine;
+pub use model::trace::Line;
+use model::trace::{describe, violation};
 use vocab::PropertyId;
 
 use crate::certify::{Replayed, is_deadlock};
@@ -10,19 +12,8 @@ use crate::certify::{Replayed, is_deadlock};
 pub struct Trace {
     /// One for each step.
     pub lines: Vec<Line>,
-    /// What is wrong with the state at its end, where the steps do not tell.
-    pub end: Option<&'static str>,
-}
-
-/// A step of a story.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Who moves.
-    pub who: String,
-    /// What is done.
-    pub what: String,
-    /// What is different afterwards.
-    pub changes: Vec<String>,
+    /// What is wrong with the state at its end.
+    pub end: Option<String>,
 }
 
 /// Tells a replayed path.
@@ -34,39 +25,17 @@ pub fn tell(machine: &Machine, id: PropertyId, path: &[Replayed<Machine>]) -> Tr
     let last = path
         .last()
         .map_or_else(|| machine.initial(), |taken| taken.after);
+    let wrong = violation(machine, &last, id);
     let end = match id {
-        PropertyId::Live if is_deadlock(machine, &last) => Some("no step is possible"),
-        PropertyId::Live => Some("no state without operations in progress can be reached any more"),
-        _ => None,
+        PropertyId::Live if is_deadlock(machine, &last) => format!("no step is possible: {wrong}"),
+        PropertyId::Live => {
+            format!("no state without operations in progress can be reached any more: {wrong}")
+        }
+        _ => wrong,
     };
-    Trace { lines, end }
-}
-
-/// A step in words.
-fn describe(machine: &Machine, before: &State, step: Step, _after: &State) -> Line {
-    let (thread, pc) = match step {
-        Step::Begin { thread, entry, .. } => (thread, machine.code.entries[entry as usize].pc),
-        Step::Go { thread, .. } => (thread, before.threads[thread as usize].pc),
-        Step::Fill(..) => return hardware("caches an entry"),
-        Step::Evict(..) => return hardware("drops an entry"),
-        Step::TakeEffect(..) => return hardware("a command takes effect"),
-    };
-    let what = match machine.code.step_of(pc) {
-        None => "goes on".to_owned(),
-        Some(step) => machine.code.steps[step].text.clone(),
-    };
-    Line {
-        who: format!("thread {thread}"),
-        what,
-        changes: Vec::new(),
-    }
-}
-
-fn hardware(what: &str) -> Line {
-    Line {
-        who: "SMMU".to_owned(),
-        what: what.to_owned(),
-        changes: Vec::new(),
+    Trace {
+        lines,
+        end: Some(end),
     }
 }
 
@@ -78,7 +47,7 @@ impl Trace {
             widths.filter(|width| *width <= most).max().unwrap_or(0)
         };
         let who = width(|line| &line.who, 40);
-        let what = width(|line| &line.what, 60);
+        let what = width(|line| &line.what, 72);
         let number = self.lines.len().to_string().len();
         let mut text = Vec::new();
         for (place, line) in self.lines.iter().enumerate() {
@@ -91,7 +60,7 @@ impl Trace {
             let indent = number + 1 + who + 2 + what + 2;
             text.extend(changes.map(|change| format!("{:indent$}{change}", "")));
         }
-        if let Some(end) = self.end {
+        if let Some(end) = &self.end {
             text.push(format!("{:number$} {end}", ""));
         }
         text
@@ -114,7 +83,7 @@ mod tests {
                 line("guest", "cmdq SYNC", &["- TLB a", "- TLB b"]),
                 line("the host", "unlock", &[]),
             ],
-            end: Some("no step is possible"),
+            end: Some("no step is possible".to_owned()),
         };
         let expected = [
             "1 guest     cmdq SYNC  - TLB a",

@@ -3,3 +3,4 @@
 mod bad_specs;
 mod cli;
 mod good_specs;
+mod stories;

@@ -27,7 +27,7 @@ fn holds(machine: &Machine, state: &State) -> bool {
 }
 
 /// The spaces whose tables a tag names, as a bit set.
-fn spaces_under(machine: &Machine, state: &State, vmid: Vmid, asid: Asid) -> u8 {
+pub(crate) fn spaces_under(machine: &Machine, state: &State, vmid: Vmid, asid: Asid) -> u8 {
     let mut spaces = 0;
     for page in (0..machine.bounds.pages).map(Page) {
         spaces |= s1_spaces(state.caches.s1[tag(vmid, asid, page)]);

@@ -1,9 +1,9 @@
 //! P-CFG: configuration freshness.
 
-use vocab::{PropertyId, Slot};
+use vocab::{PropertyId, Slot, Viommu};
 
 use super::Property;
-use crate::caches::{bit, cd0, cd1, descriptor_values};
+use crate::caches::{bit, cd0, cd1, descriptor_values, ste0};
 use crate::machine::Machine;
 use crate::state::{State, descriptor};
 
@@ -30,14 +30,14 @@ fn holds(machine: &Machine, state: &State) -> bool {
 }
 
 /// The CD tables in use belong to vIOMMUs that the device serves.
-fn serves(machine: &Machine, state: &State, slot: Slot) -> bool {
+pub(crate) fn serves(machine: &Machine, state: &State, slot: Slot) -> bool {
     let device = machine.device_of(slot);
     Machine::tables_in_use(&state.caches, device)
         .all(|viommu| state.ghost.attached[device.index()] >> viommu.0 & 1 == 1)
 }
 
 /// Every CD that may start a walk points to the tables of a bound space.
-fn is_bound(machine: &Machine, state: &State, slot: Slot) -> bool {
+pub(crate) fn is_bound(machine: &Machine, state: &State, slot: Slot) -> bool {
     let translates = Machine::stage_2_in_use(&state.caches, machine.device_of(slot))
         .next()
         .is_some();
@@ -47,12 +47,14 @@ fn is_bound(machine: &Machine, state: &State, slot: Slot) -> bool {
 }
 
 /// Where one space is bound, bind has returned and memory says V=1, no V=0 from before is in use.
-fn is_current(machine: &Machine, state: &State, slot: Slot) -> bool {
+pub(crate) fn is_current(machine: &Machine, state: &State, slot: Slot) -> bool {
     let settled =
         state.memory.active >> slot.0 & 1 == 1 && state.ghost.bound[slot.index()].count_ones() == 1;
     let stale = state.caches.cd0[slot.index()] & bit(cd0::INVALID) != 0;
-    let valid_in_memory = Machine::tables_in_use(&state.caches, machine.device_of(slot))
-        .all(|viommu| state.memory.cd0[descriptor(viommu, slot)] != cd0::INVALID);
+    let valid_in_memory = (0..machine.bounds.viommus).map(Viommu).any(|viommu| {
+        state.memory.ste0[machine.device_of(slot).index()] == ste0::nested(viommu)
+            && state.memory.cd0[descriptor(viommu, slot)] != cd0::INVALID
+    });
     !(settled && valid_in_memory && stale)
 }
 

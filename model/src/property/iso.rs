@@ -28,7 +28,7 @@ fn holds(machine: &Machine, state: &State) -> bool {
 }
 
 /// The frames that belong to the VMs which a slot's device serves, whether lent to them now or not.
-pub(super) fn own_frames(machine: &Machine, state: &State, slot: Slot) -> u8 {
+pub(crate) fn own_frames(machine: &Machine, state: &State, slot: Slot) -> u8 {
     let attached = state.ghost.attached[machine.device_of(slot).index()];
     values(attached)
         .map(|viommu| machine.vm_of(Viommu(viommu)))

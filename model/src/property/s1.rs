@@ -30,7 +30,7 @@ fn holds(machine: &Machine, state: &State) -> bool {
 }
 
 /// The union of the grants of all spaces bound to a slot.
-fn granted(state: &State, slot: Slot, page: Page) -> u8 {
+pub(crate) fn granted(state: &State, slot: Slot, page: Page) -> u8 {
     values(state.ghost.bound[slot.index()]).fold(0, |frames, space| {
         frames | state.ghost.grant[leaf(Space(space), page)]
     })

@@ -31,7 +31,7 @@ fn holds(machine: &Machine, state: &State) -> bool {
 }
 
 /// The frames lent to the VMs that a slot's device serves.
-fn lent(machine: &Machine, state: &State, slot: Slot) -> u8 {
+pub(crate) fn lent(machine: &Machine, state: &State, slot: Slot) -> u8 {
     let attached = state.ghost.attached[machine.device_of(slot).index()];
     values(attached)
         .map(|viommu| machine.vm_of(Viommu(viommu)))

@@ -1,0 +1,162 @@
+//! Steps in words: who, what, and only what changed. And what is wrong with a state, in one sentence.
+//!
+//! A story is made to be checked by hand against the manual and the spec file: a step reads as its author wrote it, with what its
+//! variables hold in their place; a cache is named with its tag and what it holds. Nothing here decides anything: it retraces
+//! a step that was taken.
+
+mod changes;
+mod end;
+mod names;
+mod retrace;
+mod text;
+
+use vocab::{Command, PropertyId};
+
+use crate::caches::Caches;
+use crate::command::decode;
+use crate::machine::Machine;
+use crate::program::{Section, Start};
+use crate::state::State;
+use crate::step::Step;
+use retrace::Retraced;
+
+/// A step of a story.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Who moves.
+    pub who: String,
+    /// What is done.
+    pub what: String,
+    /// What is different afterwards.
+    pub changes: Vec<String>,
+}
+
+/// Tells a step that led from one state to another.
+pub fn describe(machine: &Machine, before: &State, step: Step, after: &State) -> Line {
+    let retraced = retrace::retrace(machine, before, step);
+    let (who, what) = match (step, &retraced) {
+        (Step::Fill(byte, bit), _) => (
+            keeper(machine, byte, bit),
+            format!("caches {}", entry(byte)),
+        ),
+        (Step::Evict(byte, bit), _) => {
+            (keeper(machine, byte, bit), format!("drops {}", entry(byte)))
+        }
+        (Step::TakeEffect(place), _) => ("smmu".to_owned(), takes_effect(machine, before, place)),
+        (Step::Begin { thread, .. } | Step::Go { thread, .. }, Some(retraced)) => (
+            actor(machine, thread as usize, retraced.section),
+            action(machine, step, retraced, after),
+        ),
+        (Step::Begin { thread, .. } | Step::Go { thread, .. }, None) => {
+            (machine.thread_name(thread as usize), "goes on".to_owned())
+        }
+    };
+    let changes = changes::changes(machine, before, after, retraced.as_ref());
+    Line { who, what, changes }
+}
+
+/// Says what is wrong with a state that violates a property; of P-LIVE, where everybody waits.
+pub fn violation(machine: &Machine, state: &State, property: PropertyId) -> String {
+    end::violation(machine, state, property)
+}
+
+/// Who performs a step of a section's program on a thread.
+fn actor(machine: &Machine, thread: usize, section: Option<Section>) -> String {
+    let owner = machine.thread_name(thread);
+    match (section, machine.vm_of_thread(thread)) {
+        (Some(Section::Kernel), Some(_)) => format!("kernel for {owner}"),
+        (Some(Section::Vmm), Some(vm)) => format!("vmm {}", vm.0),
+        _ => owner,
+    }
+}
+
+/// What a thread does: what it begins, the step, how it ends.
+fn action(machine: &Machine, step: Step, retraced: &Retraced, after: &State) -> String {
+    let mut what = Vec::new();
+    if let Step::Begin { .. } = step {
+        what.push(beginning(machine, step));
+    }
+    if let Some(at) = &retraced.at {
+        what.push(text::performed(machine, retraced, at, after));
+    }
+    let end = match retraced.ended {
+        None => "",
+        Some(true) => "; returns",
+        Some(false) => "; fails",
+    };
+    what.join(": ") + end
+}
+
+/// `unmap(space 0, page 0)`
+fn beginning(machine: &Machine, step: Step) -> String {
+    let Step::Begin {
+        entry,
+        args,
+        viommu,
+        command,
+        ..
+    } = step
+    else {
+        return String::new();
+    };
+    let entry = &machine.code.entries[entry as usize];
+    let kinds = match &entry.start {
+        Start::Operation(kind) => kind.params(),
+        Start::Call(kinds) => kinds,
+        Start::Doorbell => &[],
+    };
+    let args: Vec<_> = kinds
+        .iter()
+        .zip(args)
+        .map(|(kind, arg)| machine.name_of(*kind, arg.checked_sub(1)))
+        .collect();
+    let name = &entry.name;
+    match (&entry.start, decode(command)) {
+        (Start::Operation(_), _) => format!("{name}({})", args.join(", ")),
+        (_, command) => {
+            let with = command.map_or(String::new(), |command| {
+                format!(" with {}", machine.guests_command(command))
+            });
+            let on = if machine.bounds.viommus > machine.bounds.vms {
+                format!(" on viommu {}", viommu.saturating_sub(1))
+            } else {
+                String::new()
+            };
+            match entry.start {
+                Start::Doorbell => format!("{name}{with}{on}"),
+                _ => format!("{name}({}){with}{on}", args.join(", ")),
+            }
+        }
+    }
+}
+
+/// Whose cache an entry is in.
+fn keeper(machine: &Machine, byte: u8, bit: u8) -> String {
+    match machine.atc_device(&Caches::one(byte, bit)) {
+        Some(device) => device.to_string(),
+        None => "smmu".to_owned(),
+    }
+}
+
+/// What kind of entry it is.
+fn entry(byte: u8) -> &'static str {
+    match names::cache_of(&Caches::one(byte, 0)) {
+        names::STE => "a word of an STE",
+        names::CD => "a word of a CD",
+        names::STAGE_1 => "a stage-1 TLB entry",
+        names::STAGE_2 => "a stage-2 TLB entry",
+        names::TLB => "a TLB entry",
+        _ => "an ATC entry",
+    }
+}
+
+fn takes_effect(machine: &Machine, before: &State, place: u8) -> String {
+    let command: Option<Command> = before.flight[place as usize].command();
+    match command {
+        Some(command) => format!("{} takes effect", machine.issued_command(command)),
+        None => "nothing takes effect".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
