@@ -13,7 +13,7 @@ pub const PROPERTY: Property = Property {
             that may be cached under it: a tag is reused only after what it tagged was flushed",
     source: "Arm IHI 0070 G.b, 3.17 \"TLB tagging\", 5.4 \"Context Descriptor\": CDs with one ASID must agree",
     witness: "an ASID or a VMID was freed",
-    broken_by: "specs/mutants/asid-freed-before-flush.toml",
+    broken_by: "specs/mutants/asid-flushed-after-reuse.toml",
     holds: Some(holds),
     promised_to_others: false,
 };

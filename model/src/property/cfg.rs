@@ -13,7 +13,7 @@ pub const PROPERTY: Property = Property {
             to the slot; once bind has returned, not with a descriptor from before it either",
     source: "Arm IHI 0070 G.b, 3.21 \"Structure access rules and update procedures\", 4.3 \"Configuration structure invalidation\"",
     witness: "an unbind or a replace has returned",
-    broken_by: "specs/mutants/unbind-without-cfgi.toml",
+    broken_by: "specs/mutants/bind-without-cfgi.toml",
     holds: Some(holds),
     promised_to_others: false,
 };

@@ -12,7 +12,7 @@ pub const PROPERTY: Property = Property {
     claim: "no device reaches a frame of a VM that it does not serve",
     source: "include/uapi/linux/iommufd.h: struct iommu_viommu_alloc, \"a security-isolated slice\"; Arm IHI 0070 G.b, 3.17 \"TLB tagging\"",
     witness: "devices of two VMs can reach something at the same time, or a device has moved to another vIOMMU",
-    broken_by: "specs/mutants/vmid-shared.toml",
+    broken_by: "specs/mutants/vmid-reused-unflushed.toml",
     holds: Some(holds),
     promised_to_others: true,
 };
