@@ -1,20 +1,22 @@
-//! The report for terminals: variants by properties, then everything that needs explaining.
+//! The report for terminals: variants by properties, variants by operations, then everything that needs explaining.
 
 use std::fmt::Write;
 
 use comfy_table::{Table, presets};
 use vocab::{PropertyId, Verdict};
 
-use super::{PairReport, Report, Row, sections};
+use super::{PairReport, Report, Row, costs, sections};
 
 /// The whole report.
 pub fn render(report: &Report) -> String {
-    let mut table = grid(report);
-    table.load_style(presets::NOTHING);
-    let mut text: String = table
-        .lines()
-        .map(|line| format!("{}\n", line.trim()))
-        .collect();
+    let mut text = lines(grid(report));
+    if let Some(table) = costs::grid(report) {
+        let (table, legend) = (lines(table), costs::LEGEND);
+        write!(text, "\n{table}{legend}\n").expect("a string takes everything");
+        for line in costs::obstacles(report) {
+            writeln!(text, "{line}").expect("a string takes everything");
+        }
+    }
     for section in sections::all(report) {
         write!(text, "\n{}\n", section.title).expect("a string takes everything");
         for (heading, lines) in section.items {
@@ -27,7 +29,15 @@ pub fn render(report: &Report) -> String {
     text
 }
 
-/// The table, without a style.
+fn lines(mut table: Table) -> String {
+    table.load_style(presets::NOTHING);
+    table
+        .lines()
+        .map(|line| format!("{}\n", line.trim()))
+        .collect()
+}
+
+/// The table of verdicts, without a style.
 pub(super) fn grid(report: &Report) -> Table {
     let judged: Vec<_> = PropertyId::ALL
         .into_iter()
