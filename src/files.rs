@@ -41,7 +41,8 @@ fn in_directory(directory: &Path) -> Result<Vec<PathBuf>, Error> {
             "{directory}: no spec with claims in this directory; a spec is a *.toml that has, or whose base has, an [expect] table"
         )));
     }
-    files.sort();
+    // By name without the extension, so that `x` comes before `x-no-ats`.
+    files.sort_by_key(|path| path.file_stem().map(std::ffi::OsStr::to_owned));
     Ok(files)
 }
 

@@ -168,6 +168,9 @@ impl Machine {
                     seen.witnesses |= PropertyId::Alias.bit();
                 }
             }
+            Instr::Read(Reg(into), ReadExpr::CdAsid { .. }) if self.cds_are_anything() => {
+                state.threads[thread].regs[into as usize] = choice;
+            }
             Instr::Read(into, what) => {
                 state.threads[thread].regs[into.0 as usize] = self.read(state, &this, what);
             }

@@ -65,6 +65,11 @@ impl Machine {
         self.threat != Threat::Honest
     }
 
+    /// Whether descriptors hold anything.
+    pub(crate) fn cds_are_anything(&self) -> bool {
+        self.axes.cd_table == TableMemory::Guest && self.guest_memory_is_anything()
+    }
+
     /// The vIOMMUs whose CD table a device's streams may be translated with.
     pub(crate) fn tables_in_use(caches: &Caches, device: Device) -> impl Iterator<Item = Viommu> {
         values(caches.ste0[device.index()] & !bit(ste0::ABORT)).map(|value| Viommu(value - 1))
@@ -107,9 +112,7 @@ fn fetch_cd(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) 
         for viommu in Machine::tables_in_use(from, device) {
             for (_, vm) in Machine::stage_2_in_use(from, device) {
                 // S1ContextPtr is an intermediate address: through another VM's stage 2 it finds whatever lies there.
-                let anything = vm != machine.vm_of(viommu)
-                    || machine.axes.cd_table == TableMemory::Guest
-                        && machine.guest_memory_is_anything();
+                let anything = vm != machine.vm_of(viommu) || machine.cds_are_anything();
                 for slot in machine.slots_of(device) {
                     if anything {
                         any_cd(machine, viommu, slot, into);

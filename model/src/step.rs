@@ -9,7 +9,7 @@ use crate::caches::{BYTES, Caches};
 use crate::command::encode;
 use crate::flight::TooMany;
 use crate::machine::{CacheMode, Machine, limit};
-use crate::program::{Instr, OpKind, Start, VIOMMU};
+use crate::program::{Instr, OpKind, ReadExpr, Start, VIOMMU};
 use crate::state::{InFlight, State, Thread};
 
 /// The name of a transition.
@@ -230,6 +230,10 @@ impl Machine {
     pub(crate) fn choices(&self, instr: Instr) -> u8 {
         match instr {
             Instr::MayFail { .. } => 2,
+            // What lies in guest memory may be anything when software reads it, too: no ASID, or any.
+            Instr::Read(_, ReadExpr::CdAsid { .. }) if self.cds_are_anything() => {
+                1 + self.bounds.asids
+            }
             Instr::AllocAsid(_) => self.bounds.asids,
             Instr::AllocVmid(_) => self.bounds.vmids,
             _ => 1,
