@@ -144,7 +144,7 @@ fn visited(part: &PartReport) -> String {
 }
 
 fn uncovered(report: &Report) -> Vec<(String, Vec<String>)> {
-    let mut items: Vec<(String, Vec<String>)> = Vec::new();
+    let mut items: Vec<(Runs, Vec<String>)> = Vec::new();
     for (spec, pair) in report.pairs() {
         let lines: Vec<_> = pair
             .uncovered
@@ -157,21 +157,21 @@ fn uncovered(report: &Report) -> Vec<(String, Vec<String>)> {
                 )
             })
             .collect();
-        merge(&mut items, name(spec, pair), lines);
+        merge(&mut items, spec, run(pair), lines);
     }
     items.retain(|(_, lines)| !lines.is_empty());
-    items
+    named(items)
 }
 
 fn traces(report: &Report) -> Vec<(String, Vec<String>)> {
     let mut items = Vec::new();
     for spec in &report.specs {
         // The same story under several threats is told once.
-        let mut told: Vec<(String, Vec<String>)> = Vec::new();
+        let mut told: Vec<(Runs, Vec<String>)> = Vec::new();
         for pair in &spec.pairs {
             for row in &pair.rows {
                 if let Some((part, trace)) = shortest(pair, row) {
-                    let heading = format!("{} {}", name(spec, pair), row.id.name());
+                    let heading = format!("{} {}", run(pair), row.id.name());
                     let when = match trace.lines.len() {
                         0 => "in the initial state".to_owned(),
                         1 => "in 1 step".to_owned(),
@@ -179,11 +179,11 @@ fn traces(report: &Report) -> Vec<(String, Vec<String>)> {
                     };
                     let mut lines = vec![format!("violated {when}, part {part}")];
                     lines.extend(trace.text());
-                    merge(&mut told, heading, lines);
+                    merge(&mut told, spec, heading, lines);
                 }
             }
         }
-        items.append(&mut told);
+        items.extend(named(told));
     }
     items
 }
@@ -196,24 +196,49 @@ fn shortest<'a>(pair: &'a PairReport, row: &Row) -> Option<(&'a str, &'a Trace)>
         .min_by_key(|(_, trace)| trace.lines.len())
 }
 
-/// Adds an item, or its name to the one with the same lines.
-fn merge(items: &mut Vec<(String, Vec<String>)>, heading: String, lines: Vec<String>) {
-    match items.iter_mut().find(|(_, known)| *known == lines) {
-        Some((headings, _)) => {
-            headings.push_str("; ");
-            headings.push_str(&heading);
-        }
-        None => items.push((heading, lines)),
+/// The runs that have something in common: for each spec, which of its runs.
+type Runs = Vec<(String, Vec<String>)>;
+
+/// Adds an item, or its run to the one with the same lines.
+fn merge(items: &mut Vec<(Runs, Vec<String>)>, spec: &SpecReport, run: String, lines: Vec<String>) {
+    let Some((runs, _)) = items.iter_mut().find(|(_, known)| *known == lines) else {
+        items.push((vec![(spec.name.clone(), vec![run])], lines));
+        return;
+    };
+    match runs.iter_mut().find(|(known, _)| *known == spec.name) {
+        Some((_, own)) => own.push(run),
+        None => runs.push((spec.name.clone(), vec![run])),
     }
 }
 
+/// The runs of each item in words: specs that have the same runs are named together.
+fn named(items: Vec<(Runs, Vec<String>)>) -> Vec<(String, Vec<String>)> {
+    let heading = |runs: Runs| {
+        let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+        for (spec, own) in runs {
+            match groups.iter_mut().find(|(_, known)| *known == own) {
+                Some((specs, _)) => specs.push(spec),
+                None => groups.push((vec![spec], own)),
+            }
+        }
+        let texts = groups.iter().map(|(specs, own)| match &specs[..] {
+            [spec] if own.len() == 1 => format!("{spec} {}", own[0]),
+            specs => format!("{}: {}", specs.join(", "), own.join(", ")),
+        });
+        texts.collect::<Vec<_>>().join("; ")
+    };
+    items
+        .into_iter()
+        .map(|(runs, lines)| (heading(runs), lines))
+        .collect()
+}
+
+fn run(pair: &PairReport) -> String {
+    format!("{} {}", pair.threat.name(), pair.devices.name())
+}
+
 fn name(spec: &SpecReport, pair: &PairReport) -> String {
-    format!(
-        "{} {} {}",
-        spec.name,
-        pair.threat.name(),
-        pair.devices.name()
-    )
+    format!("{} {}", spec.name, run(pair))
 }
 
 /// A count with its thousands apart.
