@@ -2,5 +2,6 @@
 
 mod bad_specs;
 mod cli;
+mod costs;
 mod good_specs;
 mod stories;
