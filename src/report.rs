@@ -25,6 +25,8 @@ use trace::Trace;
 pub struct Report {
     /// In the order in which they were named.
     pub specs: Vec<SpecReport>,
+    /// Whether formats for readers tell the shortest trace of each violation.
+    pub tells: bool,
 }
 
 /// A spec's share.

@@ -59,6 +59,7 @@ pub fn report() -> Report {
         trace_len: violated(verdict).then_some(2),
     });
     Report {
+        tells: true,
         specs: vec![SpecReport {
             name: "sample".to_owned(),
             title: "A sample".to_owned(),
