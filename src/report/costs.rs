@@ -7,8 +7,11 @@ use super::Report;
 use crate::cost::{Costs, Counts, Formula};
 
 /// What the columns mean.
-pub const LEGEND: &str = "exits/ioctls+hypercalls/commands/SYNCs for a space with n pages that is bound to k slots (k=1: where the last \
-slot differs); unmap is of one page; dropped:had to go are the cache entries that its commands hit, and those that had to go";
+pub const LEGEND: [&str; 3] = [
+    "exits/ioctls+hypercalls/commands/SYNCs of an operation on a space with n pages that is bound to k slots",
+    "(k=1: where the last slot differs); unmap is of one page",
+    "dropped:had to go are the cache entries that its commands hit, and those that had to go",
+];
 
 /// The operations that have a column: those that a designer asks about first.
 const COLUMNS: [OpKind; 6] = [

@@ -12,8 +12,8 @@ use super::{PairReport, Report, Row, costs, sections};
 pub fn render(report: &Report) -> String {
     let mut text = blocks(report);
     if let Some(table) = costs::grid(report) {
-        let (table, legend) = (plain(table), costs::LEGEND);
-        write!(text, "\n{table}{legend}\n").expect("a string takes everything");
+        let (table, legend) = (plain(table), costs::LEGEND.join("\n  "));
+        write!(text, "\nCosts\n  {legend}\n{table}").expect("a string takes everything");
         for line in costs::obstacles(report) {
             writeln!(text, "{line}").expect("a string takes everything");
         }
@@ -34,7 +34,7 @@ fn plain(mut table: Table) -> String {
     table.load_style(presets::NOTHING);
     table
         .lines()
-        .map(|line| format!("{}\n", line.trim()))
+        .map(|line| format!("  {}\n", line.trim()))
         .collect()
 }
 

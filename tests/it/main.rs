@@ -4,4 +4,6 @@ mod bad_specs;
 mod cli;
 mod costs;
 mod good_specs;
+mod readme;
 mod stories;
+mod tidy;
