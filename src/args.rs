@@ -61,6 +61,9 @@ pub struct Check {
     /// How to print the report
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Whether to tell the shortest trace of each violation [default: always for check, never for compare]
+    #[arg(long, value_enum)]
+    pub traces: Option<When>,
     /// What guests may do [default: whatever the spec has claims for]
     #[arg(long, value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
     pub threat: Option<Threat>,
@@ -99,6 +102,14 @@ pub enum Format {
     Json,
     /// For documents
     Markdown,
+}
+
+/// Whether to do something that takes room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "they are words of the command line")]
+pub enum When {
+    Always,
+    Never,
 }
 
 /// What `list` can print.

@@ -1,4 +1,4 @@
-//! The job: for each spec, threat, kind of device and part of the scope, search twice, agree, certify, compare with `[expect]`.
+//! The job: for each spec, threat, kind of device and part of the scope, search twice, agree, certify, compare with `[expect]`; for each spec, what its operations cost.
 
 mod run;
 
@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use model::CacheMode;
 use vocab::{Devices, PropertyId, Threat};
 
+use crate::cost;
 use crate::exit::Error;
 use crate::report::{PairReport, PartReport, Report, Row, SpecReport};
 use crate::scope::Choice;
@@ -76,6 +77,7 @@ pub fn run(specs: &[Spec], options: &Options, watch: &dyn Watch) -> Result<Repor
             name: spec.name.clone(),
             title: spec.title.clone(),
             hardware: spec.hardware_name.clone(),
+            costs: cost::of(spec),
             pairs,
         });
     }

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod certify;
+pub mod cost;
 pub mod exit;
 pub mod files;
 pub mod job;

@@ -2,6 +2,7 @@
 //!
 //! Everything here is a function of the specs and the flags: no times, no rates, no order that depends on a machine.
 
+mod costs;
 pub mod json;
 pub mod markdown;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub mod trace;
 use model::{Bounds, SourceStep};
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
+use crate::cost::Costs;
 use crate::exit::Exit;
 use crate::search::{Found, Why};
 pub(crate) use sections::grouped;
@@ -23,6 +25,8 @@ use trace::Trace;
 pub struct Report {
     /// In the order in which they were named.
     pub specs: Vec<SpecReport>,
+    /// Whether formats for readers tell the shortest trace of each violation.
+    pub tells: bool,
 }
 
 /// A spec's share.
@@ -34,6 +38,8 @@ pub struct SpecReport {
     pub title: String,
     /// The hardware file's name.
     pub hardware: String,
+    /// What its operations cost, whatever guests and devices may do.
+    pub costs: Vec<Costs>,
     /// For each threat and kind of device what was found.
     pub pairs: Vec<PairReport>,
 }
@@ -85,8 +91,6 @@ pub struct PartReport {
     pub uncovered: Vec<SourceStep>,
     /// The counts.
     pub found: Found<()>,
-    /// What operations cost, by name; goes into the JSON report as it is.
-    pub costs: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What one run says of a property.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::args::{Args, Check, Command, Format};
+use crate::args::{Args, Check, Command, Format, When};
 use crate::exit::{Error, Exit};
 use crate::progress::Meter;
 use crate::report::{json, markdown, table};
@@ -19,7 +19,8 @@ static INTERRUPT: AtomicBool = AtomicBool::new(false);
 pub fn run(args: &Args) -> Exit {
     std::panic::set_hook(Box::new(fault));
     finish(|| match &args.command {
-        Command::Check(check) | Command::Compare(check) => report(check),
+        Command::Check(check) => report(check, When::Always),
+        Command::Compare(check) => report(check, When::Never),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
     })
 }
@@ -37,12 +38,13 @@ fn finish(job: impl FnOnce() -> Result<(String, Exit), Error>) -> Exit {
     }
 }
 
-fn report(check: &Check) -> Result<(String, Exit), Error> {
+fn report(check: &Check, traces: When) -> Result<(String, Exit), Error> {
     interruptible()?;
     let specs = read(&files::named(&check.paths)?)?;
     let meter = Meter::new(&INTERRUPT);
-    let report = job::run(&specs, &check.options(), &meter)?;
+    let mut report = job::run(&specs, &check.options(), &meter)?;
     drop(meter);
+    report.tells = check.traces.unwrap_or(traces) == When::Always;
     let text = match check.format {
         Format::Table => table::render(&report),
         Format::Json => json::render(&report),

@@ -39,6 +39,11 @@ impl Machine {
         filled
     }
 
+    /// Everything that hardware with empty caches may come to cache, if software does nothing more.
+    pub fn legitimate(&self, state: &State) -> Caches {
+        self.fill(state, Caches::default())
+    }
+
     /// The entries that one fetch could add now.
     pub(crate) fn fetchable(&self, state: &State) -> Caches {
         let mut found = Caches::default();

@@ -319,6 +319,7 @@ impl Machine {
 
     /// A thread's operation or call ends: what a success revokes is revoked, what a failure did not establish is too.
     pub(crate) fn end(&self, state: &mut State, thread: usize, success: bool, seen: &mut Seen) {
+        seen.failed |= !success;
         let this = state.threads[thread];
         let entry = this
             .entry

@@ -69,6 +69,8 @@ pub struct Seen {
     pub steps: StepSet,
     /// What it cost.
     pub cost: Cost,
+    /// Whether an operation or call ended with an error.
+    pub failed: bool,
 }
 
 /// What is counted.

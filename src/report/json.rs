@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{PairReport, PartReport, Report, SpecReport};
+use crate::cost::{COUNTS, Costs, Counts, Point};
 use crate::scope::DIMENSIONS;
 
 /// The version of the schema.
@@ -44,7 +45,7 @@ struct Run<'a> {
     exhaustive: bool,
     properties: Vec<Property<'a>>,
     uncovered: Vec<Step<'a>>,
-    costs: &'a Map<String, Value>,
+    costs: Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -120,8 +121,39 @@ fn run<'a>(spec: &'a SpecReport, pair: &'a PairReport, part: &'a PartReport) -> 
                 text: &step.text,
             })
             .collect(),
-        costs: &part.costs,
+        costs: spec.costs.iter().map(costs).collect(),
     }
+}
+
+/// An operation's name, the formula of each count, and the points where a formula is missing.
+fn costs(costs: &Costs) -> (String, Value) {
+    let mut fields: Map<String, Value> = COUNTS
+        .iter()
+        .map(|count| {
+            let formula = costs.formula(count.get);
+            (count.name.into(), json!(formula.map(|it| it.to_string())))
+        })
+        .collect();
+    let explained = costs.is_explained();
+    let points = costs.points.iter().filter(|_| !explained).map(point);
+    let points = points.collect();
+    fields.insert("points".into(), Value::Array(points));
+    (costs.kind.name().into(), Value::Object(fields))
+}
+
+fn point((point, counts): &(Point, Result<Counts, String>)) -> Value {
+    let mut fields = Map::new();
+    fields.insert("k".into(), json!(point.k));
+    fields.insert("n".into(), json!(point.n));
+    match counts {
+        Ok(counts) => fields.extend(
+            COUNTS
+                .iter()
+                .map(|count| (count.name.into(), json!((count.get)(counts)))),
+        ),
+        Err(why) => fields.extend([("not_performed".into(), json!(why))]),
+    }
+    Value::Object(fields)
 }
 
 #[cfg(test)]

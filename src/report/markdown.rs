@@ -1,16 +1,24 @@
-//! The report for documents: the same table and the same sections, in Markdown.
+//! The report for documents: the same tables and the same sections, in Markdown.
 
 use std::fmt::Write;
 
 use comfy_table::presets;
 
-use super::{Report, sections, table};
+use super::{Report, costs, sections, table};
 
 /// The whole report.
 pub fn render(report: &Report) -> String {
     let mut grid = table::grid(report);
     grid.load_style(presets::ASCII_MARKDOWN);
     let mut text = format!("{grid}\n");
+    if let Some(mut grid) = costs::grid(report) {
+        grid.load_style(presets::ASCII_MARKDOWN);
+        let legend = costs::LEGEND.join(" ");
+        write!(text, "\n{grid}\n\n{legend}\n").expect("a string takes everything");
+        for line in costs::obstacles(report) {
+            write!(text, "\n{line}\n").expect("a string takes everything");
+        }
+    }
     for section in sections::all(report) {
         write!(text, "\n## {}\n", section.title).expect("a string takes everything");
         for (heading, lines) in section.items {

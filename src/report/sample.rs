@@ -1,11 +1,12 @@
 //! A report with one of everything, for the tests of formats.
 
 use model::program::Section;
-use model::{Bounds, OpKind, SourceStep};
+use model::{Bounds, Cost, OpKind, SourceStep};
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
 use super::trace::{Line, Trace};
 use super::{PairReport, PartReport, PartVerdict, Report, Row, SpecReport};
+use crate::cost::{Costs, Counts, Point};
 use crate::search::{Found, Why};
 
 /// One spec under one pair: a violation that was not claimed, a verdict as claimed, a gap, and a property that nobody claims.
@@ -46,7 +47,6 @@ pub fn report() -> Report {
             executed: Default::default(),
             paths: Vec::new(),
         },
-        costs: serde_json::Map::new(),
     };
     let rows = verdicts.map(|(id, verdict, expected)| Row {
         id,
@@ -59,10 +59,12 @@ pub fn report() -> Report {
         trace_len: violated(verdict).then_some(2),
     });
     Report {
+        tells: true,
         specs: vec![SpecReport {
             name: "sample".to_owned(),
             title: "A sample".to_owned(),
             hardware: "smmuv3".to_owned(),
+            costs: vec![costs(OpKind::Unmap, unmap), costs(OpKind::Bind, bind)],
             pairs: vec![PairReport {
                 threat: Threat::Honest,
                 devices: Devices::Driven,
@@ -87,6 +89,38 @@ fn trace() -> Trace {
         ],
         end: None,
     }
+}
+
+/// At few points, so that the sample stays short.
+fn costs(kind: OpKind, at: fn(Point) -> Result<Counts, String>) -> Costs {
+    let points = [(1, 1), (2, 1), (1, 2), (2, 2), (3, 1)];
+    Costs {
+        kind,
+        points: points
+            .map(|(k, n)| (Point { k, n }, at(Point { k, n })))
+            .to_vec(),
+    }
+}
+
+/// Linear, apart and not linear counts.
+fn unmap(Point { k, n }: Point) -> Result<Counts, String> {
+    let (k, n) = (u32::from(k), u32::from(n));
+    Ok(Counts {
+        cost: Cost {
+            exits: if k == 1 { 3 } else { 2 },
+            ioctls: 1 + k,
+            hypercalls: 0,
+            commands: k * k,
+            syncs: 2,
+            dropped: 2 + k * n,
+        },
+        had_to_go: 2 + k,
+        left: 0,
+    })
+}
+
+fn bind(_: Point) -> Result<Counts, String> {
+    Err("it ends with an error".to_owned())
 }
 
 fn bounds() -> Bounds {

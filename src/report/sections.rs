@@ -39,7 +39,11 @@ pub fn all(report: &Report) -> Vec<Section> {
         },
         Section {
             title: "Shortest traces",
-            items: traces(report),
+            items: if report.tells {
+                traces(report)
+            } else {
+                untold(report)
+            },
         },
     ]
     .into_iter()
@@ -161,6 +165,17 @@ fn uncovered(report: &Report) -> Vec<(String, Vec<String>)> {
     }
     items.retain(|(_, lines)| !lines.is_empty());
     named(items)
+}
+
+/// Where to find the traces that are not told.
+fn untold(report: &Report) -> Vec<(String, Vec<String>)> {
+    let is_violated =
+        |(_, pair): (_, &PairReport)| pair.rows.iter().any(|row| row.verdict == Verdict::Violated);
+    if !report.pairs().any(is_violated) {
+        return Vec::new();
+    }
+    let hint = "told by `nestcheck check FILE`, or by `--traces always`";
+    vec![(hint.to_owned(), Vec::new())]
 }
 
 fn traces(report: &Report) -> Vec<(String, Vec<String>)> {

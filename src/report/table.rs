@@ -1,4 +1,4 @@
-//! The report for terminals: variants by properties, then everything that needs explaining.
+//! The report for terminals: variants by properties, variants by operations, then everything that needs explaining.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -6,11 +6,18 @@ use std::fmt::Write;
 use comfy_table::{Table, presets};
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
-use super::{PairReport, Report, Row, sections};
+use super::{PairReport, Report, Row, costs, sections};
 
 /// The whole report.
 pub fn render(report: &Report) -> String {
     let mut text = blocks(report);
+    if let Some(table) = costs::grid(report) {
+        let (table, legend) = (plain(table), costs::LEGEND.join("\n  "));
+        write!(text, "\nCosts\n  {legend}\n{table}").expect("a string takes everything");
+        for line in costs::obstacles(report) {
+            writeln!(text, "{line}").expect("a string takes everything");
+        }
+    }
     for section in sections::all(report) {
         write!(text, "\n{}\n", section.title).expect("a string takes everything");
         for (heading, lines) in section.items {
@@ -21,6 +28,14 @@ pub fn render(report: &Report) -> String {
         }
     }
     text
+}
+
+fn plain(mut table: Table) -> String {
+    table.load_style(presets::NOTHING);
+    table
+        .lines()
+        .map(|line| format!("  {}\n", line.trim()))
+        .collect()
 }
 
 /// One block for each threat and kind of devices, so that variants stand below each other; columns are aligned over all blocks.

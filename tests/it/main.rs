@@ -2,9 +2,12 @@
 
 mod bad_specs;
 mod cli;
+mod costs;
 mod good_specs;
 mod modes;
 mod mutants;
 mod properties;
+mod readme;
 mod runs;
 mod stories;
+mod tidy;

@@ -1,0 +1,126 @@
+//! One operation, alone: from its beginning to its return nobody else moves.
+//!
+//! Of several outcomes of a step the first possible one is taken: allocators give the smallest id, nothing fails that `may fail`.
+
+use std::fmt::{Display, Formatter, Result as Fmt};
+
+use model::program::Start;
+use model::{Cost, Machine, OpKind, Outcome, State, Step};
+
+/// An operation with its arguments, ids as they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    pub kind: OpKind,
+    pub args: [u8; 3],
+}
+
+impl Operation {
+    /// The fields of [`Step::Begin`]: each argument plus one, 0 where there is none.
+    fn registers(&self) -> [u8; 3] {
+        let mut registers = [0; 3];
+        for (place, _) in self.kind.params().iter().enumerate() {
+            registers[place] = self.args[place] + 1;
+        }
+        registers
+    }
+}
+
+/// Why an operation does not return with success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Nobody may ask for it in that state.
+    MayNotBegin,
+    /// It waits for somebody else; the text of the step.
+    Waits(String),
+    /// It ends with an error.
+    Fails,
+    /// What follows cannot be represented; names the bound.
+    TooLarge(&'static str),
+}
+
+impl Display for Obstacle {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Fmt {
+        match self {
+            Obstacle::MayNotBegin => write!(f, "it may not begin"),
+            Obstacle::Waits(step) => write!(f, "it waits for somebody else at `{step}`"),
+            Obstacle::Fails => write!(f, "it ends with an error"),
+            Obstacle::TooLarge(bound) => {
+                write!(f, "it does not fit into a state: too many {bound}")
+            }
+        }
+    }
+}
+
+/// Performs an operation on an idle thread. Returns the state after it and the sum of what its steps cost.
+pub fn perform(
+    machine: &Machine,
+    state: &State,
+    thread: u8,
+    operation: Operation,
+) -> Result<(State, Cost), Obstacle> {
+    let begins = |step: &Step| match *step {
+        Step::Begin {
+            thread: who,
+            entry,
+            args,
+            ..
+        } => {
+            let start = &machine.code.entries[entry as usize].start;
+            who == thread
+                && matches!(start, Start::Operation(kind) if *kind == operation.kind)
+                && args == operation.registers()
+        }
+        _ => false,
+    };
+    let (mut state, mut cost) = first(machine, state, begins)?.ok_or(Obstacle::MayNotBegin)?;
+    while !state.threads[thread as usize].is_idle() {
+        let goes = |step: &Step| matches!(step, Step::Go { thread: who, .. } if *who == thread);
+        let waits = || Obstacle::Waits(text(machine, &state, thread));
+        let (next, more) = first(machine, &state, goes)?.ok_or_else(waits)?;
+        state = next;
+        add(&mut cost, more);
+    }
+    Ok((state, cost))
+}
+
+/// Takes the first possible one of the chosen steps; none if none of them is possible.
+fn first(
+    machine: &Machine,
+    state: &State,
+    choose: impl Fn(&Step) -> bool,
+) -> Result<Option<(State, Cost)>, Obstacle> {
+    let mut steps = Vec::new();
+    machine.steps(state, &mut steps);
+    for step in steps.into_iter().filter(choose) {
+        match machine.apply(state, step) {
+            Outcome::Blocked => {}
+            Outcome::TooLarge(bound) => return Err(Obstacle::TooLarge(bound)),
+            Outcome::Next(_, seen) if seen.failed => return Err(Obstacle::Fails),
+            Outcome::Next(next, seen) => return Ok(Some((next, seen.cost))),
+        }
+    }
+    Ok(None)
+}
+
+/// The step that a thread is at, as its author wrote it.
+fn text(machine: &Machine, state: &State, thread: u8) -> String {
+    let step = machine.code.step_of(state.threads[thread as usize].pc);
+    step.map_or(String::new(), |step| machine.code.steps[step].text.clone())
+}
+
+fn add(sum: &mut Cost, more: Cost) {
+    let Cost {
+        exits,
+        ioctls,
+        hypercalls,
+        commands,
+        syncs,
+        dropped,
+    } = more;
+    sum.exits += exits;
+    sum.ioctls += ioctls;
+    sum.hypercalls += hypercalls;
+    sum.commands += commands;
+    sum.syncs += syncs;
+    sum.dropped += dropped;
+}

@@ -1,0 +1,143 @@
+//! In which state each operation is performed, and by which other operations that state is reached.
+//!
+//! There is one VM with one vIOMMU and one device, one thread of its guest and one of the host. The space that the operation is
+//! about has n pages and is bound to k slots of the device. Another space of the same guest, with as many pages, all mapped to
+//! memory of their own, is bound to one more slot: what an operation drops of that one did not have to go. So the device has k + 1 slots,
+//! and the VM 2n intermediate pages. A device is detached when its guest has given it back: for `attach`, `detach` and `destroy`
+//! that is all there is, and nothing is bound.
+
+use model::{Bounds, CacheMode, Cost, Machine, OpKind, Setup, State};
+use vocab::{Devices, Threat};
+
+use super::alone::{Operation, perform};
+use super::{Counts, Point};
+use crate::spec::Spec;
+use crate::spec::scopes::misfits;
+
+/// The space that operations are about.
+const SPACE: u8 = 0;
+/// The other one.
+const OTHER: u8 = 1;
+
+/// The guest's thread and the host's.
+const THREADS: [u8; 2] = [0, 1];
+
+/// Performs an operation at a point, and says what that cost or why it is not possible.
+pub fn measure(spec: &Spec, kind: OpKind, point: Point) -> Result<Counts, String> {
+    let machine = machine(spec, point)?;
+    let mut state = machine.initial();
+    for before in preparation(kind, point) {
+        (state, _) = step(&machine, &state, before).map_err(|why| {
+            let before = before.kind.name();
+            format!("`{before}` has to come before, and {why}")
+        })?;
+    }
+    let (after, cost) = step(&machine, &state, measured(kind, point))?;
+    Ok(counts(&machine, &state, &after, cost))
+}
+
+fn step(machine: &Machine, state: &State, operation: Operation) -> Result<(State, Cost), String> {
+    let [guest, host] = THREADS;
+    let thread = if operation.kind.is_guests() {
+        guest
+    } else {
+        host
+    };
+    perform(machine, state, thread, operation).map_err(|why| why.to_string())
+}
+
+/// See "Over-invalidation" in the module above.
+fn counts(machine: &Machine, before: &State, after: &State, cost: Cost) -> Counts {
+    let stale = before.caches.minus(&machine.legitimate(after));
+    let gone = before.caches.minus(&after.caches);
+    let had_to_go = stale.intersection(&machine.legitimate(before).union(&gone));
+    Counts {
+        cost,
+        had_to_go: had_to_go.count(),
+        left: had_to_go.minus(&gone).count(),
+    }
+}
+
+/// The machine in which there is room for a point; otherwise what there are too many of.
+fn machine(spec: &Spec, Point { k, n }: Point) -> Result<Machine, String> {
+    let code = &spec.code;
+    let defined = |kind: &OpKind| code.entries.iter().any(|entry| entry.name == kind.name());
+    let bounds = Bounds {
+        devices: 1,
+        ssids: k + 1,
+        asids: 2,
+        vmids: 1,
+        spaces: 2,
+        pages: n,
+        ipas: 2 * n,
+        vms: 1,
+        viommus: 1,
+        guest_threads: 1,
+        host_threads: 1,
+        operations: OpKind::ALL.into_iter().filter(defined).collect(),
+    };
+    if let Some(misfit) = misfits(&bounds, Some(code)).into_iter().next() {
+        return Err(format!("{}; {}", misfit.what, misfit.why));
+    }
+    let setup = Setup {
+        bounds,
+        hardware: spec.hardware,
+        axes: spec.axes,
+        threat: Threat::Honest,
+        devices: Devices::Driven,
+        caches: CacheMode::Saturated,
+    };
+    Ok(Machine::new(setup, code.clone()))
+}
+
+/// What is performed before the operation.
+fn preparation(kind: OpKind, point: Point) -> Vec<Operation> {
+    // What the operation does itself is not done before.
+    let Point { k, n } = point;
+    let (first_page, slots) = match kind {
+        OpKind::Map => (1, k),
+        OpKind::Bind => (0, k - 1),
+        _ => (0, k),
+    };
+    let in_use = || {
+        let pages = (0..n).map(|page| operation(OpKind::Map, &[OTHER, page, n + page]));
+        let mut before: Vec<_> = pages.collect();
+        before.push(operation(OpKind::Bind, &[k, OTHER]));
+        before.extend((first_page..n).map(|page| operation(OpKind::Map, &[SPACE, page, page])));
+        before.extend((0..slots).map(|slot| operation(OpKind::Bind, &[slot, SPACE])));
+        before
+    };
+    let reversed = |kind| measured(kind, point);
+    match kind {
+        OpKind::Attach | OpKind::Destroy => vec![reversed(OpKind::Detach)],
+        OpKind::Detach => Vec::new(),
+        OpKind::Lend => {
+            let mut before = in_use();
+            before.push(reversed(OpKind::Reclaim));
+            before
+        }
+        _ => in_use(),
+    }
+}
+
+/// The operation itself: about page 0, and about the last of the space's slots.
+fn measured(kind: OpKind, Point { k, .. }: Point) -> Operation {
+    let last = k - 1;
+    match kind {
+        OpKind::Map => operation(kind, &[SPACE, 0, 0]),
+        OpKind::Unmap => operation(kind, &[SPACE, 0]),
+        OpKind::Bind | OpKind::Unbind => operation(kind, &[last, SPACE]),
+        OpKind::Replace => operation(kind, &[last, OTHER, SPACE]),
+        OpKind::Exit => operation(kind, &[SPACE]),
+        OpKind::Reclaim | OpKind::Lend | OpKind::Attach | OpKind::Detach => {
+            operation(kind, &[0, 0])
+        }
+        OpKind::Destroy => operation(kind, &[0]),
+    }
+}
+
+fn operation(kind: OpKind, args: &[u8]) -> Operation {
+    let mut all = [0; 3];
+    all[..args.len()].copy_from_slice(args);
+    Operation { kind, args: all }
+}
