@@ -52,8 +52,8 @@ pub enum Outcome<S> {
     Next(S, Seen),
     /// It is not possible now.
     Blocked,
-    /// The bounds of the representation were exceeded; nothing can be said of what lies behind. Names the bound.
-    TooLarge(&'static str),
+    /// What would follow is outside of what the system can say. Says why.
+    NotModelled(&'static str),
 }
 
 /// What a transition did, apart from leading to a state.
@@ -85,8 +85,8 @@ pub enum Why {
     Timeout(Duration),
     /// Ctrl-C.
     Interrupted,
-    /// [`Outcome::TooLarge`].
-    TooLarge(&'static str),
+    /// [`Outcome::NotModelled`].
+    NotModelled(&'static str),
 }
 
 /// How far a search has come.
@@ -152,7 +152,7 @@ impl std::fmt::Display for Why {
                 )
             }
             Why::Interrupted => write!(f, "interrupted"),
-            Why::TooLarge(bound) => write!(f, "more {bound} than a state can represent"),
+            Why::NotModelled(why) => write!(f, "{why}"),
         }
     }
 }

@@ -31,13 +31,21 @@ impl Machine {
         }
         self.run_local(state, thread, seen, |_, _| {})?;
         if state.threads[thread].is_idle() {
-            return if choice == 0 {
-                Ok(())
-            } else {
-                Err(Stop::Blocked)
+            return match choice {
+                0 => Ok(()),
+                _ => Err(Stop::NoSuchChoice),
             };
         }
-        self.go(state, thread, choice, seen)
+        self.issue_sync(state, thread);
+        let waiting = *state;
+        match self.go(state, thread, choice, seen) {
+            // It has begun and waits: somebody may have taken a lock and never give it back.
+            Err(Stop::Blocked) => {
+                *state = waiting;
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// A thread performs its next visible instruction and the local ones behind it.
@@ -53,13 +61,18 @@ impl Machine {
         self.mark(seen, pc);
         state.threads[thread].pc = target.unwrap_or(pc + 1);
         self.run_local(state, thread, seen, |_, _| {})?;
+        self.issue_sync(state, thread);
+        Ok(())
+    }
+
+    /// A thread that has reached a SYNC has issued it.
+    fn issue_sync(&self, state: &mut State, thread: usize) {
         let current = &state.threads[thread];
         if !current.is_idle()
             && let Instr::Sync(queue) = self.code.instrs[current.pc as usize]
         {
             self.cover(state, queue, thread);
         }
-        Ok(())
     }
 
     fn mark(&self, seen: &mut Seen, pc: Pc) {
@@ -78,7 +91,7 @@ impl Machine {
         seen: &mut Seen,
     ) -> Result<Option<Pc>, Stop> {
         if choice >= self.choices(instr) {
-            return Err(Stop::Blocked);
+            return Err(Stop::NoSuchChoice);
         }
         let this = state.threads[thread];
         let value = |operand| self.value(&this, operand);
@@ -201,8 +214,18 @@ impl Machine {
                     return Err(Stop::Blocked);
                 }
                 memory.locks |= bit;
+                state.threads[thread].held |= bit;
             }
-            Instr::Unlock(lock) => memory.locks &= !self.lock_bit(lock, thread),
+            Instr::Unlock(lock) => {
+                let bit = self.lock_bit(lock, thread);
+                if this.held & bit == 0 {
+                    return Err(Stop::NotModelled(
+                        "a program unlocks what its thread has not locked",
+                    ));
+                }
+                memory.locks &= !bit;
+                state.threads[thread].held &= !bit;
+            }
             Instr::Hwq(queue, command) => {
                 if let Some(command) = self.resolve(state, &this, command) {
                     self.issue_for(state, thread, queue, command, seen)?;
@@ -291,8 +314,9 @@ impl Machine {
                     self.ask(state, thread, command);
                     let batch = &mut state.threads[thread].batch;
                     let free = batch.iter().position(|&code| code == 0);
-                    batch[free.ok_or(Stop::TooLarge("commands in a guest's queue"))?] =
-                        encode(command);
+                    batch[free.ok_or(Stop::NotModelled(
+                        "more commands in a guest's queue than a state has room for",
+                    ))?] = encode(command);
                 }
             }
             Instr::Cut { every, to } => {
@@ -617,7 +641,7 @@ fn pick(candidates: u8, choice: u8) -> Result<Option<u8>, Stop> {
     match candidates {
         0 if choice == 0 => Ok(None),
         _ if candidates >> choice & 1 == 1 => Ok(Some(choice)),
-        _ => Err(Stop::Blocked),
+        _ => Err(Stop::NoSuchChoice),
     }
 }
 

@@ -75,6 +75,10 @@ pub struct Thread {
     pub entry: u8,
     /// How many SYNCs of its queue the VMM has let pass, modulo the cut.
     pub syncs: u8,
+    /// The locks that it holds, as bits of [`Memory::locks`].
+    pub held: u8,
+    /// Keeps the size even.
+    pub unused: u8,
     /// Registers: see [`crate::program::Reg`].
     pub regs: [u8; REGISTERS],
 }

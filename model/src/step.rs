@@ -56,8 +56,8 @@ pub enum Outcome {
     Next(State, Seen),
     /// It is not possible now.
     Blocked,
-    /// What would follow cannot be represented. Names the bound.
-    TooLarge(&'static str),
+    /// What would follow is outside of what a state can say. Says why.
+    NotModelled(&'static str),
 }
 
 /// What a transition did, apart from leading to a state.
@@ -92,13 +92,16 @@ pub struct Cost {
 
 /// Why an instruction did not go through.
 pub(crate) enum Stop {
+    /// It waits for something.
     Blocked,
-    TooLarge(&'static str),
+    /// The instruction has no outcome of that number now.
+    NoSuchChoice,
+    NotModelled(&'static str),
 }
 
 impl From<TooMany> for Stop {
     fn from(_: TooMany) -> Self {
-        Stop::TooLarge("commands in flight")
+        Stop::NotModelled("more commands in flight than a state has room for")
     }
 }
 
@@ -190,8 +193,8 @@ impl Machine {
             }
         };
         match taken {
-            Err(Stop::Blocked) => Outcome::Blocked,
-            Err(Stop::TooLarge(bound)) => Outcome::TooLarge(bound),
+            Err(Stop::Blocked | Stop::NoSuchChoice) => Outcome::Blocked,
+            Err(Stop::NotModelled(bound)) => Outcome::NotModelled(bound),
             Ok(()) => {
                 self.settle(&mut next);
                 seen.witnesses |= self.witnesses_of(&next);

@@ -77,7 +77,14 @@ fn action(machine: &Machine, step: Step, retraced: &Retraced, after: &State) -> 
         what.push(beginning(machine, step));
     }
     if let Some(at) = &retraced.at {
-        what.push(text::performed(machine, retraced, at, after));
+        let pc = at.threads[retraced.thread].pc;
+        if let (Some(Section::Vmm | Section::Kernel), Step::Go { .. }) = (retraced.section, step) {
+            what.extend(machine.program_of(pc));
+        }
+        what.push(match retraced.waits {
+            true => format!("waits at `{}`", text::waiting(machine, at, retraced.thread)),
+            false => text::performed(machine, retraced, at, after),
+        });
     }
     let end = match retraced.ended {
         None => "",

@@ -35,7 +35,7 @@ pub enum Obstacle {
     /// It ends with an error.
     Fails,
     /// What follows cannot be represented; names the bound.
-    TooLarge(&'static str),
+    NotModelled(&'static str),
 }
 
 impl Display for Obstacle {
@@ -44,9 +44,7 @@ impl Display for Obstacle {
             Obstacle::MayNotBegin => write!(f, "it may not begin"),
             Obstacle::Waits(step) => write!(f, "it waits for somebody else at `{step}`"),
             Obstacle::Fails => write!(f, "it ends with an error"),
-            Obstacle::TooLarge(bound) => {
-                write!(f, "it does not fit into a state: too many {bound}")
-            }
+            Obstacle::NotModelled(why) => write!(f, "{why}"),
         }
     }
 }
@@ -94,7 +92,7 @@ fn first(
     for step in steps.into_iter().filter(choose) {
         match machine.apply(state, step) {
             Outcome::Blocked => {}
-            Outcome::TooLarge(bound) => return Err(Obstacle::TooLarge(bound)),
+            Outcome::NotModelled(bound) => return Err(Obstacle::NotModelled(bound)),
             Outcome::Next(_, seen) if seen.failed => return Err(Obstacle::Fails),
             Outcome::Next(next, seen) => return Ok(Some((next, seen.cost))),
         }

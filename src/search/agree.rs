@@ -170,10 +170,10 @@ mod tests {
         let (levels, stateright) = both(&toy, &two, 2);
         assert_eq!(levels.stopped, Some(Why::MaxStates(2)));
         assert_eq!(stateright.stopped, Some(Why::MaxStates(2)));
-        toy.edges[1].push(Edge::TooLarge);
+        toy.edges[1].push(Edge::NotModelled);
         let (levels, stateright) = both(&toy, &Limits::default(), 1);
-        assert_eq!(levels.stopped, Some(Why::TooLarge("toys")));
-        assert_eq!(stateright.stopped, Some(Why::TooLarge("toys")));
+        assert_eq!(levels.stopped, Some(Why::NotModelled("toys")));
+        assert_eq!(stateright.stopped, Some(Why::NotModelled("toys")));
     }
 
     #[test]

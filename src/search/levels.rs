@@ -101,7 +101,7 @@ impl<'a, S: System> Levels<'a, S> {
         for &step in steps.iter() {
             match self.system.apply(&state, step) {
                 Outcome::Blocked => {}
-                Outcome::TooLarge(bound) => return Err(Why::TooLarge(bound)),
+                Outcome::NotModelled(bound) => return Err(Why::NotModelled(bound)),
                 Outcome::Next(next, seen) => {
                     let to = self.meet(&next, number)?;
                     self.transitions += 1;

@@ -40,7 +40,7 @@ impl System for Machine {
     fn apply(&self, state: &State, step: Step) -> Outcome<State> {
         match self.apply(state, step) {
             model::Outcome::Blocked => Outcome::Blocked,
-            model::Outcome::TooLarge(bound) => Outcome::TooLarge(bound),
+            model::Outcome::NotModelled(bound) => Outcome::NotModelled(bound),
             model::Outcome::Next(next, seen) => {
                 let model::Seen {
                     witnesses, steps, ..

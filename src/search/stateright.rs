@@ -68,7 +68,7 @@ pub fn search<S: System>(
     let total = notes.total();
     let stopped = notes
         .too_large()
-        .map(Why::TooLarge)
+        .map(Why::NotModelled)
         .or(why)
         .or_else(|| too_many(states, control));
     assert!(
@@ -160,7 +160,7 @@ impl<S: System> Model for Adapter<S> {
         }
         match self.system.apply(&node.state, step) {
             Outcome::Blocked => None,
-            Outcome::TooLarge(bound) => {
+            Outcome::NotModelled(bound) => {
                 self.notes.is_too_large(bound);
                 None
             }

@@ -17,7 +17,7 @@ pub struct Toy {
 pub enum Edge {
     To(usize),
     Blocked,
-    TooLarge,
+    NotModelled,
 }
 
 impl Toy {
@@ -68,7 +68,7 @@ impl System for Toy {
     fn apply(&self, state: &[u64; 2], step: u8) -> Outcome<[u64; 2]> {
         match self.edges[state[0] as usize][step as usize] {
             Edge::Blocked => Outcome::Blocked,
-            Edge::TooLarge => Outcome::TooLarge("toys"),
+            Edge::NotModelled => Outcome::NotModelled("toys"),
             Edge::To(to) => {
                 let mut steps = StepSet::default();
                 steps.insert(state[0] as usize);

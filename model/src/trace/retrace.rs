@@ -28,6 +28,8 @@ pub(super) struct Retraced {
     pub owed: Tags,
     /// Whether the operation or call ended, and how.
     pub ended: Option<bool>,
+    /// Whether it has only begun, and waits at the step.
+    pub(super) waits: bool,
 }
 
 impl Retraced {
@@ -42,6 +44,7 @@ impl Retraced {
             queued: Vec::new(),
             owed: Tags::default(),
             ended: None,
+            waits: false,
         }
     }
 
@@ -99,7 +102,9 @@ pub(super) fn retrace(machine: &Machine, before: &State, step: Step) -> Option<R
     told.section = machine.section_of(pc);
     told.at = Some(state);
     told.issued = issued(machine, &state, thread, instr);
-    if let Ok(target) = machine.perform(&mut state, thread, instr, choice, &mut seen) {
+    let performed = machine.perform(&mut state, thread, instr, choice, &mut seen);
+    told.waits = performed.is_err();
+    if let Ok(target) = performed {
         told.done = state.threads[thread];
         state.threads[thread].pc = target.unwrap_or(pc + 1);
         // A step that was taken goes through; if it is not, what was seen so far is told.
@@ -124,6 +129,12 @@ fn issued(machine: &Machine, state: &State, thread: usize, instr: Instr) -> Opti
 }
 
 impl Machine {
+    /// The name of the program that an instruction is from.
+    pub(super) fn program_of(&self, pc: u16) -> Option<String> {
+        let step = self.code.step_of(pc)?;
+        Some(self.code.steps[step].program.clone())
+    }
+
     /// Whose program an instruction is from.
     pub(super) fn section_of(&self, pc: u16) -> Option<Section> {
         let step = self.code.step_of(pc)?;

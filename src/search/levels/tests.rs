@@ -96,9 +96,9 @@ fn a_limit_is_the_reason_to_have_stopped() {
 #[test]
 fn what_is_too_large_stops_it_and_an_early_deadlock_stays_one() {
     let mut toy = Toy::new(&[&[1, 2], &[], &[0]]);
-    toy.edges[2].push(Edge::TooLarge);
+    toy.edges[2].push(Edge::NotModelled);
     let found = run(&toy);
-    assert_eq!(found.stopped, Some(Why::TooLarge("toys")));
+    assert_eq!(found.stopped, Some(Why::NotModelled("toys")));
     assert_eq!(found.violated, PropertyId::Live.bit());
 }
 
@@ -107,7 +107,7 @@ fn end(toy: &Toy, path: &[u8]) -> Option<usize> {
     path.iter().try_fold(0, |state, &step| {
         match toy.edges[state].get(usize::from(step))? {
             Edge::To(next) => Some(*next),
-            Edge::Blocked | Edge::TooLarge => None,
+            Edge::Blocked | Edge::NotModelled => None,
         }
     })
 }
