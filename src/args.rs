@@ -24,9 +24,9 @@ pub struct Args {
 const AFTER_HELP: &str = "\
 Examples:
   nestcheck compare specs                            every variant side by side
-  nestcheck check specs/native-qemu.toml             one variant
-  nestcheck check --threat hostile --scope deep specs/native-qemu.toml
-  nestcheck check --scope quick,pages=2,guest_threads=1 specs/native-qemu.toml
+  nestcheck check specs/native-batched.toml             one variant
+  nestcheck check --threat hostile --scope deep specs/native-batched.toml
+  nestcheck check --scope quick,pages=2,guest_threads=1 specs/native-batched.toml
   nestcheck compare --format json specs > report.json
   nestcheck list properties
 
