@@ -167,7 +167,10 @@ fn everybody_waits(machine: &Machine, state: &State) -> Option<String> {
             format!("{name} in {operation} waits at `{text}`")
         })
         .collect();
-    (!waits.is_empty()).then(|| waits.join("; "))
+    match waits.is_empty() {
+        true => (state.memory.locks != 0).then(|| "a lock was never given back".to_owned()),
+        false => Some(waits.join("; ")),
+    }
 }
 
 /// The operation or call that a thread is in.
