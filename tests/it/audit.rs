@@ -34,3 +34,17 @@ fn a_lock_that_is_never_given_back_is_not_live() {
         );
     }
 }
+
+/// What memory says must be what is in use, not only V.
+#[test]
+fn a_word_from_before_is_not_current() {
+    for spec in ["replace-leaves-old-word", "exit-leaves-old-word"] {
+        let said = said(&format!("tests/audit/{spec}.toml"), &[]);
+        assert!(
+            said.contains(&format!(
+                "  {spec} honest driven P-CFG\n    claimed holds, found violated"
+            )),
+            "{said}"
+        );
+    }
+}

@@ -141,7 +141,7 @@ fn wrong_configuration(machine: &Machine, state: &State, slot: Slot) -> Option<S
         ));
     }
     (!cfg::is_current(machine, state, slot)).then(|| {
-        format!("a CD with V=0 from before bind may still be in use for {name}, whose CD in memory has V=1")
+        format!("a CD word 0 from before may still be in use for {name}: not what memory says, though nobody is changing it")
     })
 }
 
