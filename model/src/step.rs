@@ -116,9 +116,10 @@ impl Machine {
         state
     }
 
-    /// Whether no thread is in an operation.
+    /// Whether no thread is in an operation and none has left a lock behind. A lock is nobody's between operations: whoever waits
+    /// for one that was never given back has not begun (its first step is not possible), and would be missed otherwise.
     pub fn is_idle(&self, state: &State) -> bool {
-        state.threads.iter().all(Thread::is_idle)
+        state.threads.iter().all(Thread::is_idle) && state.memory.locks == 0
     }
 
     /// Appends the candidate steps of a state in a fixed order: threads by number, then hardware.

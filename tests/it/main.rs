@@ -1,5 +1,6 @@
 //! The integration tests, in one binary.
 
+mod audit;
 mod bad_specs;
 mod cli;
 mod costs;

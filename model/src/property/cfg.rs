@@ -46,16 +46,26 @@ pub(crate) fn is_bound(machine: &Machine, state: &State, slot: Slot) -> bool {
     !(translates && walks) || state.caches.cd1[slot.index()] & !allowed == 0
 }
 
-/// Where one space is bound, bind has returned and memory says V=1, no V=0 from before is in use.
+/// Where one space is bound, bind has returned and memory says V=1, no word 0 from before is in use: none with V=0 or another
+/// ASID, and once exit has returned none with which a walk is possible either if memory says that none is.
 pub(crate) fn is_current(machine: &Machine, state: &State, slot: Slot) -> bool {
-    let settled =
-        state.memory.active >> slot.0 & 1 == 1 && state.ghost.bound[slot.index()].count_ones() == 1;
-    let stale = state.caches.cd0[slot.index()] & bit(cd0::INVALID) != 0;
-    let valid_in_memory = (0..machine.bounds.viommus).map(Viommu).any(|viommu| {
-        state.memory.ste0[machine.device_of(slot).index()] == ste0::nested(viommu)
-            && state.memory.cd0[descriptor(viommu, slot)] != cd0::INVALID
-    });
-    !(settled && valid_in_memory && stale)
+    let bound = state.ghost.bound[slot.index()];
+    let settled = state.memory.active >> slot.0 & 1 == 1 && bound.count_ones() == 1;
+    let device = machine.device_of(slot).index();
+    let in_memory = (0..machine.bounds.viommus)
+        .map(Viommu)
+        .find(|&viommu| state.memory.ste0[device] == ste0::nested(viommu))
+        .and_then(|viommu| cd0::decode(state.memory.cd0[descriptor(viommu, slot)]));
+    let (true, Some((asid, walks))) = (settled, in_memory) else {
+        return true;
+    };
+    let is_dead = state.ghost.dead & bound != 0;
+    let current = match (walks, is_dead) {
+        (true, _) => bit(cd0::valid(asid)),
+        (false, false) => bit(cd0::valid(asid)) | bit(cd0::epd(asid)),
+        (false, true) => bit(cd0::epd(asid)),
+    };
+    state.caches.cd0[slot.index()] & !current == 0
 }
 
 const _: () = assert!(

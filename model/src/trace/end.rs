@@ -141,7 +141,7 @@ fn wrong_configuration(machine: &Machine, state: &State, slot: Slot) -> Option<S
         ));
     }
     (!cfg::is_current(machine, state, slot)).then(|| {
-        format!("a CD with V=0 from before bind may still be in use for {name}, whose CD in memory has V=1")
+        format!("a CD word 0 from before may still be in use for {name}: not what memory says, though nobody is changing it")
     })
 }
 
@@ -167,7 +167,10 @@ fn everybody_waits(machine: &Machine, state: &State) -> Option<String> {
             format!("{name} in {operation} waits at `{text}`")
         })
         .collect();
-    (!waits.is_empty()).then(|| waits.join("; "))
+    match waits.is_empty() {
+        true => (state.memory.locks != 0).then(|| "a lock was never given back".to_owned()),
+        false => Some(waits.join("; ")),
+    }
 }
 
 /// The operation or call that a thread is in.
