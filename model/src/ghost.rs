@@ -442,6 +442,14 @@ impl Machine {
                     0
                 }
             }
+            // A device has come to a vIOMMU other than its first: what it left behind is put to the test.
+            OpKind::Attach => {
+                let first = op.device().expect(PARAM).0 % self.bounds.viommus;
+                match op.viommu().expect(PARAM).0 == first {
+                    true => 0,
+                    false => PropertyId::Iso.bit(),
+                }
+            }
             _ => 0,
         }
     }

@@ -255,10 +255,10 @@ fn a_story_from_map_to_an_unmap_that_forgets_the_atc() {
         "guest 0: unmap(space 0, page 0): pte(space 0, page 0) := none",
         "guest 0: let asid = asid(space 0): asid 1",
         "    queued TLBI_NH_VA(asid 1, page 0)",
-        "kernel for guest 0: hwq fixup(command): TLBI_NH_VA(vmid 0, asid 1, page 0)",
+        "kernel for guest 0: program: hwq fixup(command): TLBI_NH_VA(vmid 0, asid 1, page 0)",
         "    doomed: stage-1 TLB vmid 0 asid 1 page 0 -> ipa 0 by space 0",
         "    doomed: TLB vmid 0 asid 1 page 0 -> frame 0",
-        "kernel for guest 0: hwq SYNC",
+        "kernel for guest 0: program: hwq SYNC",
         "    stage-1 TLB - vmid 0 asid 1 page 0 -> ipa 0 by space 0",
         "    TLB - vmid 0 asid 1 page 0 -> frame 0",
         "guest 0: for slot in slots(space 0): reads device 0 ssid 1; returns",
@@ -314,7 +314,7 @@ fn threads_of_one_guest_are_told_apart_and_a_refusal_is_told() {
     let (told, _) = tell(&machine, &unmap);
     assert_eq!(
         told.last().unwrap(),
-        "kernel for guest 0.0: hwq fixup(command): TLBI_NH_VA(asid 0, page 0) is refused; fails"
+        "kernel for guest 0.0: program: hwq fixup(command): TLBI_NH_VA(asid 0, page 0) is refused; fails"
     );
 }
 
