@@ -9,7 +9,7 @@ use crate::cost::{Costs, Counts, Formula};
 /// What the columns mean.
 pub const LEGEND: [&str; 3] = [
     "exits/ioctls+hypercalls/commands/SYNCs of an operation on a space with n pages that is bound to k slots",
-    "(k=1: where the last slot differs); unmap is of one page",
+    "k=1: where the last slot differs; unmap is of one page",
     "dropped:had to go are the cache entries that its commands hit, and those that had to go",
 ];
 

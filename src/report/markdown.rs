@@ -13,7 +13,7 @@ pub fn render(report: &Report) -> String {
     let mut text = format!("{grid}\n");
     if let Some(mut grid) = costs::grid(report) {
         grid.load_style(presets::ASCII_MARKDOWN);
-        let legend = costs::LEGEND.join(" ");
+        let legend = costs::LEGEND.join("; ");
         write!(text, "\n{grid}\n\n{legend}\n").expect("a string takes everything");
         for line in costs::obstacles(report) {
             write!(text, "\n{line}\n").expect("a string takes everything");
