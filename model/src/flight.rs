@@ -116,7 +116,7 @@ impl Machine {
         self.normalize(state);
     }
 
-    fn saturate(&self, state: &mut State) {
+    pub(crate) fn saturate(&self, state: &mut State) {
         let old = state.caches;
         state.caches = self.fill(state, old);
         for place in 0..limit::IN_FLIGHT {

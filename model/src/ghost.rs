@@ -466,8 +466,14 @@ impl Machine {
                 (0..self.bounds.pages).any(|page| self.reach(state, slot, Page(page)) != 0);
             if reaches {
                 let attached = state.ghost.attached[self.device_of(slot).index()];
-                for viommu in values(attached) {
-                    vms |= 1 << self.vm_of(Viommu(viommu)).0;
+                let device = self.device_of(slot);
+                let first = self.vm_of(Viommu(device.0 % self.bounds.viommus));
+                for vm in values(attached).map(|viommu| self.vm_of(Viommu(viommu))) {
+                    vms |= 1 << vm.0;
+                    if vm != first {
+                        // It began under another VM: it has moved.
+                        vms |= 1 << first.0;
+                    }
                 }
             }
         }

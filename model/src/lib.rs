@@ -14,6 +14,8 @@ mod liveness;
 pub mod machine;
 pub mod program;
 pub mod property;
+#[cfg(test)]
+mod soundness;
 pub mod state;
 mod step;
 pub mod trace;

@@ -4,7 +4,7 @@ use model::program::Section;
 
 use super::super::axes::Writer;
 use super::super::report::Problem;
-use super::super::text::ast::{Action, Step};
+use super::super::text::ast::{Action, Expr, Step};
 use super::compiler::{Compiler, Frame, LockOf};
 
 /// Reports a step that the section's programs may not take.
@@ -35,6 +35,12 @@ pub(super) fn check(compiler: &mut Compiler<'_>, step: &Step, frame: &Frame<'_>)
             "a guest does not know of VMIDs",
             "only [vmm], [kernel] and [host] programs allocate them",
         )),
+        Action::Let(_, Expr::Asid(_)) | Action::AllocAsid(_) | Action::FreeAsid(_) if !guest => {
+            Some((
+                "which ASID a space has is known to the guest's driver only",
+                "only [guest] programs ask or allocate; others are told, or read a table of their own",
+            ))
+        }
         Action::Cmdq(_) | Action::CmdqSync { .. } if !guest => Some((
             "`cmdq` is the guest's queue",
             "the host's is `hwq`; the guest's commands are taken with `for command in queue:`",
