@@ -389,6 +389,7 @@ impl Machine {
             }
         }
         let this = &mut state.threads[thread];
+        this.issued = 1;
         this.asked = this.asked.minus(tags);
         Ok(self.issue(state, queue, command)?)
     }

@@ -339,14 +339,14 @@ impl Machine {
             args: [this.regs[0], this.regs[1], this.regs[2]],
         };
         if success {
-            self.keep(state, op, seen);
+            self.keep(state, op, this.issued != 0, seen);
         } else {
             self.give_up(state, op);
         }
     }
 
-    fn keep(&self, state: &mut State, op: Op, seen: &mut Seen) {
-        seen.witnesses |= self.tested_by_return(state, op);
+    fn keep(&self, state: &mut State, op: Op, issued: bool, seen: &mut Seen) {
+        seen.witnesses |= self.tested_by_return(state, op, issued);
         let (ghost, memory) = (&mut state.ghost, &mut state.memory);
         match op.kind {
             OpKind::Unmap => {
@@ -411,16 +411,19 @@ impl Machine {
     }
 
     /// The properties that the return of an operation puts to the test.
-    fn tested_by_return(&self, state: &State, op: Op) -> u16 {
+    fn tested_by_return(&self, state: &State, op: Op, issued: bool) -> u16 {
         match op.kind {
-            // Something that a device may have cached is revoked.
+            // Something that a device may have cached is revoked, by somebody who knew that it may be.
             OpKind::Unmap | OpKind::Exit => {
                 let space = op.space().expect(PARAM);
                 let is_used = (0..self.slots()).map(Slot).any(|slot| {
                     state.ghost.bound[slot.index()] >> space.0 & 1 == 1
                         && self.may_request(state, slot)
                 });
-                if is_used { PropertyId::S1.bit() } else { 0 }
+                match is_used && issued {
+                    true => PropertyId::S1.bit(),
+                    false => 0,
+                }
             }
             OpKind::Unbind | OpKind::Replace => PropertyId::Cfg.bit(),
             OpKind::Reclaim => {

@@ -77,8 +77,8 @@ pub struct Thread {
     pub syncs: u8,
     /// The locks that it holds, as bits of [`Memory::locks`].
     pub held: u8,
-    /// Keeps the size even.
-    pub unused: u8,
+    /// Whether a command was issued since it began; a ghost.
+    pub issued: u8,
     /// Registers: see [`crate::program::Reg`].
     pub regs: [u8; REGISTERS],
 }

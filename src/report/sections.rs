@@ -30,6 +30,10 @@ pub fn all(report: &Report) -> Vec<Section> {
             ),
         },
         Section {
+            title: "Put to the test in no run of a part that judges it",
+            items: untested(report),
+        },
+        Section {
             title: "Within",
             items: bounds(report),
         },
@@ -145,6 +149,24 @@ fn visited(part: &PartReport) -> String {
         Some(why) => format!("not all visited: {why}"),
     };
     format!("{states} states, {transitions} transitions{depth}, {end}")
+}
+
+/// What a part judges without ever testing it, though another part may make it hold.
+fn untested(report: &Report) -> Vec<(String, Vec<String>)> {
+    let mut items: Vec<(Runs, Vec<String>)> = Vec::new();
+    for (spec, pair) in report.pairs() {
+        for part in &pair.parts {
+            let vacuous = part
+                .verdicts
+                .iter()
+                .filter(|said| said.verdict == Verdict::Vacuous);
+            for said in vacuous {
+                let line = format!("{} in part {}", said.id.name(), part.name);
+                merge(&mut items, spec, run(pair), vec![line]);
+            }
+        }
+    }
+    named(items)
 }
 
 fn uncovered(report: &Report) -> Vec<(String, Vec<String>)> {
