@@ -39,8 +39,9 @@ impl Machine {
         self.issue_sync(state, thread);
         let waiting = *state;
         match self.go(state, thread, choice, seen) {
-            // It has begun and waits: somebody may have taken a lock and never give it back.
-            Err(Stop::Blocked) => {
+            // It has begun and waits: somebody may have taken a lock and never give it back. A hostile guest's call may as
+            // well be made later: nobody promised that it returns, and a lock that is never given back is not idle.
+            Err(Stop::Blocked) if !self.is_hostile(thread) => {
                 *state = waiting;
                 Ok(())
             }

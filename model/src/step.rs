@@ -244,10 +244,15 @@ impl Machine {
         }
     }
 
+    /// Whether a thread is a hostile guest's.
+    pub(crate) fn is_hostile(&self, thread: usize) -> bool {
+        self.vm_of_thread(thread).is_some() && self.threat == vocab::Threat::Hostile
+    }
+
     /// What an idle thread may begin.
     fn beginnings(&self, state: &State, thread: usize, steps: &mut Vec<Step>) {
         let vm = self.vm_of_thread(thread);
-        let hostile = vm.is_some() && self.threat == vocab::Threat::Hostile;
+        let hostile = self.is_hostile(thread);
         for (entry, beginning) in self.code.entries.iter().enumerate() {
             let mut add = |args: [u8; 3], viommu: Option<Viommu>, command: u16| {
                 steps.extend((0..self.begin_choices[entry]).map(|choice| Step::Begin {
