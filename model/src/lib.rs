@@ -2,6 +2,8 @@
 //!
 //! It knows no engine, no files, no clock and no search. See README.md beside this crate's manifest for the reading order.
 
+mod allocate;
+mod behalf;
 pub mod caches;
 mod command;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod flight;
 mod ghost;
 mod liveness;
 pub mod machine;
+mod operand;
 pub mod program;
 pub mod property;
 #[cfg(test)]
