@@ -410,3 +410,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_sync_completes_only_what_was_in_the_queue_at_its_issue() {
+    let machine = machine(false, CacheMode::Saturated);
+    let mut state = begin(&machine);
+    machine.settle(&mut state);
+    write(&mut state, Action::Pte(false));
+    machine.settle(&mut state);
+    // Thread 0 has reached its SYNC; then somebody issues a TLBI behind it.
+    machine.cover(&mut state, 0, 0);
+    machine
+        .issue(&mut state, 0, COMMANDS[1])
+        .expect("one command fits");
+    machine.settle(&mut state);
+    assert!(machine.complete(&mut state, 0, 0));
+    assert_ne!(
+        state.caches.tlb[0], 0,
+        "that TLBI may not have taken effect yet"
+    );
+    machine.cover(&mut state, 0, 1);
+    assert!(machine.complete(&mut state, 0, 1));
+    assert_eq!(state.caches.tlb[0], 0, "its own SYNC completes it");
+}
