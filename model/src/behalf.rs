@@ -29,10 +29,26 @@ impl Machine {
                 state.ghost.offence |= PropertyId::Conf.bit();
             }
         }
-        let this = &mut state.threads[thread];
-        this.issued = 1;
-        this.asked = this.asked.minus(tags);
+        self.note_issued(state, thread, command);
         Ok(self.issue(state, queue, command)?)
+    }
+
+    /// Issues a command that a guest has made; `choice` is whether the hardware finds it illegal.
+    pub(crate) fn issue_guests(
+        &self,
+        state: &mut State,
+        thread: usize,
+        queue: u8,
+        command: Command,
+        choice: u8,
+        seen: &mut Seen,
+    ) -> Result<(), Stop> {
+        if choice == 0 {
+            return self.issue_for(state, thread, queue, command, seen);
+        }
+        seen.cost.commands += 1;
+        self.note_illegal(state, thread, command);
+        Ok(())
     }
 
     /// Notes what a guest asked for, in the host's terms.
@@ -54,7 +70,17 @@ impl Machine {
         if !self.code.accepts.contains(&command.opcode()) {
             return None;
         }
-        let device = match command {
+        let device = self.device_named(command);
+        let own = self.own_vmid(state, thread);
+        match device {
+            Some(device) => self.is_vdevice(state, thread, device).then_some(command),
+            None => Some(with_vmid(command, own)),
+        }
+    }
+
+    /// The device whose StreamID a command carries.
+    pub(crate) fn device_named(&self, command: Command) -> Option<Device> {
+        match command {
             Command::CfgiSte(device) | Command::CfgiCdAll(device) | Command::AtcInvAll(device) => {
                 Some(device)
             }
@@ -62,11 +88,6 @@ impl Machine {
                 Some(self.device_of(slot))
             }
             _ => None,
-        };
-        let own = self.own_vmid(state, thread);
-        match device {
-            Some(device) => self.is_vdevice(state, thread, device).then_some(command),
-            None => Some(with_vmid(command, own)),
         }
     }
 

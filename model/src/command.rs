@@ -47,6 +47,11 @@ impl Tags {
         self.zip(other, |a, b| a | b)
     }
 
+    /// Tags in both.
+    pub fn intersection(self, other: Self) -> Self {
+        self.zip(other, |a, b| a & b)
+    }
+
     /// Tags in this and not in the other.
     pub fn minus(self, other: Self) -> Self {
         self.zip(other, |a, b| a & !b)

@@ -12,7 +12,7 @@ use vocab::{Asid, Command, Devices, Ipa, Page, Slot, Threat, Vmid};
 
 use crate::caches::{Caches, bit, cd0, cd1};
 use crate::machine::{
-    Axes, Bounds, CacheMode, Hardware, Machine, Setup, TableMemory, VmidPer, limit,
+    Axes, Bounds, CacheMode, Errors, Hardware, Machine, Setup, TableMemory, VmidPer, limit,
 };
 use crate::program::Code;
 use crate::state::{InFlight, State};
@@ -60,6 +60,8 @@ fn machine(in_order: bool, caches: CacheMode) -> Machine {
         ats: true,
         cd_table: TableMemory::Guest,
         vmid: VmidPer::Viommu,
+        errors: Errors::default(),
+        early_bind: false,
     };
     let setup = Setup {
         bounds,

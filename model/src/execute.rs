@@ -1,14 +1,14 @@
 //! Threads execute programs: one visible instruction, then the local ones behind it.
 
-use vocab::{Asid, Page, PropertyId, Slot, Space, Viommu};
+use vocab::{Asid, Command, Page, PropertyId, Slot, Space, Viommu};
 
 use crate::allocate::pick;
 use crate::caches::{cd0, cd1, ste0, ste2, values};
-use crate::command::{Tags, decode, encode};
+use crate::command::{decode, encode};
 use crate::machine::{Machine, limit};
 use crate::operand::plus_one;
 use crate::program::{Crossing, Instr, Pc, ReadExpr, Reg, Start, Word0};
-use crate::state::{State, Thread, descriptor, leaf};
+use crate::state::{State, Thread, descriptor, leaf, note};
 use crate::step::{Beginning, Seen, Stop};
 
 /// More local instructions in a row than any program has: it must be going round in a loop of them.
@@ -232,25 +232,62 @@ impl Machine {
                 }
             }
             Instr::HwqGuest { queue, fixup, to } => {
-                let command = decode(this.command)
-                    .expect("a guest's command is forwarded before one was taken off its queue");
+                let command = taken(&this);
                 let allowed = if fixup {
                     self.fixup(state, &this, command)
                 } else {
                     Some(command)
                 };
                 let Some(command) = allowed else {
+                    return match choice {
+                        0 => Ok(Some(to)),
+                        _ => Err(Stop::NoSuchChoice),
+                    };
+                };
+                self.issue_guests(state, thread, queue, command, choice, seen)?;
+            }
+            Instr::Chunk { to } => {
+                let Some(command) = self.fixup(state, &this, taken(&this)) else {
                     return Ok(Some(to));
                 };
-                self.issue_for(state, thread, queue, command, seen)?;
+                let chunk = &mut state.threads[thread].chunk;
+                let free = chunk.iter().position(|&code| code == 0);
+                chunk[free.ok_or(Stop::NotModelled(
+                    "more commands in a chunk than it has room for",
+                ))?] = encode(command);
+                self.note_converted(state, thread, command);
+            }
+            Instr::HwqChunk(queue) => {
+                let command = decode(this.chunk[0])
+                    .expect("a chunk without commands is left out by the instruction before");
+                let chunk = &mut state.threads[thread].chunk;
+                chunk.rotate_left(1);
+                chunk[limit::CHUNK - 1] = 0;
+                self.issue_guests(state, thread, queue, command, choice, seen)?;
             }
             Instr::Sync(queue) => {
+                let lost = self.may_time_out(state, queue, thread);
+                if choice == 1 {
+                    if lost.is_empty() {
+                        return Err(Stop::NoSuchChoice);
+                    }
+                    self.give_up_atc_inv(state, queue, thread);
+                }
                 if !self.complete(state, queue, thread) {
                     return Err(Stop::Blocked);
                 }
+                match choice {
+                    0 => self.note_synced(state, thread, seen),
+                    _ => self.note_timeout(state, thread, lost, seen),
+                }
                 seen.cost.syncs += 1;
             }
-            Instr::MayFail { to } => return Ok((choice == 1).then_some(to)),
+            Instr::MayFail { to } => {
+                if choice == 1 {
+                    state.threads[thread].notes |= note::FAILED;
+                    return Ok(Some(to));
+                }
+            }
             local => unreachable!("{local:?} is local, threads never wait at it"),
         }
         Ok(None)
@@ -281,6 +318,7 @@ impl Machine {
             let this = state.threads[thread];
             let instr = self.code.instrs[this.pc as usize];
             if instr.is_visible() {
+                state.threads[thread].notes &= !note::ERROR;
                 self.forget(&mut state.threads[thread]);
                 return Ok(());
             }
@@ -322,6 +360,9 @@ impl Machine {
             Instr::Cut { every, to } => {
                 let syncs = (this.syncs + 1) % every;
                 state.threads[thread].syncs = syncs;
+                if syncs != 0 {
+                    self.let_pass(state, thread);
+                }
                 return Ok((syncs != 0).then_some(to));
             }
             Instr::TakeCommand { to } => {
@@ -352,17 +393,22 @@ impl Machine {
                     self.ask(state, thread, command);
                 }
             }
-            Instr::Answer => {
-                let asked = std::mem::take(&mut state.threads[thread].asked);
-                seen.witnesses |= PropertyId::Scope.bit();
-                if !asked.is_empty() {
-                    state.ghost.offence |= PropertyId::Scope.bit();
-                }
+            Instr::ChunkFull { to } => {
+                return Ok((this.chunk[limit::CHUNK - 1] == 0).then_some(to));
             }
-            Instr::Refused => {
-                state.threads[thread].asked = Tags::default();
-                state.threads[thread].batch = [0; limit::BATCH];
+            Instr::ChunkEmpty { to } => return Ok((this.chunk[0] == 0).then_some(to)),
+            Instr::DeviceOfCommand(into) => {
+                let device = decode(this.command).and_then(|command| self.device_named(command));
+                state.threads[thread].regs[into.0 as usize] = plus_one(device.map(|id| id.0));
             }
+            Instr::OnError { to } => {
+                let failed = this.notes & note::ERROR != 0;
+                state.threads[thread].notes &= !note::ERROR;
+                return Ok((!failed).then_some(to));
+            }
+            Instr::Report => self.report(state, thread),
+            Instr::Answer => self.answer(state, thread, seen),
+            Instr::Refused => self.refused(state, thread),
             visible => unreachable!("{visible:?} is visible"),
         }
         Ok(None)
@@ -381,6 +427,12 @@ impl Machine {
         };
         1 << (before + own)
     }
+}
+
+/// The command that a thread took off its guest's queue.
+fn taken(thread: &Thread) -> Command {
+    decode(thread.command)
+        .expect("a guest's command is forwarded before one was taken off its queue")
 }
 
 fn set_bit(set: &mut u8, bit: u8, to: bool) {

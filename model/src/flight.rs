@@ -13,7 +13,7 @@
 //!
 //! docs/semantics.md derives this rule, says how it differs from reviving doomed entries one by one, and what checks it.
 
-use vocab::{Command, Vm};
+use vocab::{Command, Opcode, Vm};
 
 use crate::caches::Caches;
 use crate::command::{Tags, decode, encode};
@@ -85,10 +85,33 @@ impl Machine {
         }
     }
 
+    /// The commands that a thread's SYNC will complete.
+    pub(crate) fn covered(
+        &self,
+        state: &State,
+        queue: u8,
+        thread: usize,
+    ) -> impl Iterator<Item = Command> {
+        state
+            .flight
+            .into_iter()
+            .filter(move |entry| is_covered(entry, queue, thread))
+            .filter_map(|entry| entry.command())
+    }
+
+    /// The ATC_INVs that a thread's SYNC waits for are given up; each may or may not have taken effect.
+    pub(crate) fn give_up_atc_inv(&self, state: &mut State, queue: u8, thread: usize) {
+        for entry in &mut state.flight {
+            let opcode = entry.command().map(|command| command.opcode());
+            if is_covered(entry, queue, thread) && opcode == Some(Opcode::AtcInv) {
+                *entry = InFlight::default();
+            }
+        }
+    }
+
     /// A thread's SYNC completes. False if it cannot yet, which only happens where taking effect is a step of its own.
     pub(crate) fn complete(&self, state: &mut State, queue: u8, thread: usize) -> bool {
-        let is_covered =
-            |entry: &InFlight| entry.queue == queue + 1 && entry.covered >> thread & 1 == 1;
+        let is_covered = |entry: &InFlight| is_covered(entry, queue, thread);
         if self.caches == CacheMode::Scheduled {
             return !state.flight.iter().any(is_covered);
         }
@@ -225,4 +248,9 @@ impl Machine {
         }
         foreign
     }
+}
+
+/// Whether a thread's SYNC will complete a command.
+fn is_covered(entry: &InFlight, queue: u8, thread: usize) -> bool {
+    entry.queue == queue + 1 && entry.covered >> thread & 1 == 1
 }

@@ -9,7 +9,7 @@ use vocab::{Device, Ipa, Page, PropertyId, Slot, Space, Threat, Viommu, Vm};
 use crate::caches::{ste0, values};
 use crate::machine::Machine;
 use crate::program::{Kind, OpKind, Start, TableStart};
-use crate::state::{State, leaf};
+use crate::state::{State, leaf, note};
 use crate::step::Seen;
 
 /// Arguments of an operation in progress or about to begin.
@@ -201,6 +201,11 @@ impl Machine {
             ghost.attached[device.index()] == 1 << viommu.0
                 && !others.iter().any(|other| other.device() == Some(device))
         };
+        let is_free = |slot: Slot| {
+            let device = self.device_of(slot);
+            ghost.attached[device.index()] == 0
+                && !others.iter().any(|other| other.device() == Some(device))
+        };
         match op.kind {
             OpKind::Map => {
                 let place = leaf(space, op.page().expect(PARAM));
@@ -212,7 +217,12 @@ impl Machine {
             OpKind::Unmap => memory.pte[leaf(space, op.page().expect(PARAM))] != 0 && !exits(space),
             OpKind::Bind => {
                 let slot = op.slot().expect(PARAM);
-                serves(slot) && has_asid && bound(slot) == 0 && !is_dead(space) && !exits(space)
+                let waits = self.axes.early_bind && is_free(slot);
+                (serves(slot) || waits)
+                    && has_asid
+                    && bound(slot) == 0
+                    && !is_dead(space)
+                    && !exits(space)
             }
             OpKind::Unbind => bound(op.slot().expect(PARAM)) == 1 << space.0,
             OpKind::Replace => {
@@ -328,6 +338,7 @@ impl Machine {
         state.threads[thread] = crate::state::Thread {
             batch: this.batch,
             asked: this.asked,
+            owed: this.owed,
             syncs: this.syncs,
             ..Default::default()
         };
@@ -339,7 +350,7 @@ impl Machine {
             args: [this.regs[0], this.regs[1], this.regs[2]],
         };
         if success {
-            self.keep(state, op, this.issued != 0, seen);
+            self.keep(state, op, this.notes & note::ISSUED != 0, seen);
         } else {
             self.give_up(state, op);
         }

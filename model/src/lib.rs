@@ -3,6 +3,7 @@
 //! It knows no engine, no files, no clock and no search. See README.md beside this crate's manifest for the reading order.
 
 mod allocate;
+mod answer;
 mod behalf;
 pub mod caches;
 mod command;
@@ -23,7 +24,9 @@ pub mod state;
 mod step;
 pub mod trace;
 
-pub use machine::{Axes, Bounds, CacheMode, Hardware, Machine, Setup, TableMemory, VmidPer, limit};
+pub use machine::{
+    Axes, Bounds, CacheMode, Errors, Hardware, Machine, Setup, TableMemory, VmidPer, limit,
+};
 pub use program::{Code, Instr, OpKind, Pc, SourceStep};
 pub use state::State;
 pub use step::{Cost, Outcome, Seen, Step};

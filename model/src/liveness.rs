@@ -93,6 +93,10 @@ fn successors(instr: Instr, pc: Pc) -> Vec<Pc> {
         | Instr::Cut { to, .. }
         | Instr::TakeCommand { to }
         | Instr::Next { to, .. }
+        | Instr::Chunk { to }
+        | Instr::ChunkFull { to }
+        | Instr::ChunkEmpty { to }
+        | Instr::OnError { to }
         | Instr::Branch { to, .. } => vec![to, pc + 1],
         _ => vec![pc + 1],
     }
@@ -103,6 +107,7 @@ fn written(instr: Instr) -> Vec<u8> {
         Instr::Read(Reg(into), _)
         | Instr::ReadSet(Reg(into), _)
         | Instr::LoadSet(Reg(into), _)
+        | Instr::DeviceOfCommand(Reg(into))
         | Instr::Next {
             into: Reg(into), ..
         }
@@ -151,7 +156,8 @@ fn used(instr: Instr) -> Vec<u8> {
             used.push(VIOMMU.0);
             return used;
         }
-        Instr::HwqGuest { .. } => return vec![COMMAND, VIOMMU.0],
+        Instr::HwqGuest { .. } | Instr::Chunk { .. } => return vec![COMMAND, VIOMMU.0],
+        Instr::DeviceOfCommand(_) => return vec![COMMAND],
         Instr::LoadSet(_, FixedSet::Pages) => [None; 3],
         Instr::LoadSet(_, FixedSet::Viommus(of) | FixedSet::Slots(of)) => [Some(of), None, None],
         Instr::Next { from: Reg(reg), .. } | Instr::Branch { on: Reg(reg), .. } => {
@@ -160,6 +166,11 @@ fn used(instr: Instr) -> Vec<u8> {
         Instr::Lock(_)
         | Instr::Unlock(_)
         | Instr::Sync(_)
+        | Instr::HwqChunk(_)
+        | Instr::ChunkFull { .. }
+        | Instr::ChunkEmpty { .. }
+        | Instr::OnError { .. }
+        | Instr::Report
         | Instr::MayFail { .. }
         | Instr::Cut { .. }
         | Instr::TakeCommand { .. }

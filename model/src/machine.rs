@@ -29,6 +29,9 @@ pub mod limit {
     pub const THREADS: usize = 4;
     /// Commands that a guest may have in its queue.
     pub const BATCH: usize = 5;
+    /// Commands of an IOMMU_HWPT_INVALIDATE array that are converted before they are issued together: 63 in Linux
+    /// (drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-iommufd.c: arm_vsmmu_cache_invalidate, CMDQ_BATCH_ENTRIES - 1).
+    pub const CHUNK: usize = 2;
     /// Commands that are issued and not yet completed by a SYNC.
     pub const IN_FLIGHT: usize = 8;
     /// Software tables.
@@ -105,6 +108,19 @@ pub struct Axes {
     pub cd_table: TableMemory,
     /// Who shares a VMID.
     pub vmid: VmidPer,
+    /// Which errors the hardware may report.
+    pub errors: Errors,
+    /// Whether a guest binds slots of devices that are not attached yet: a driver writes a CD before the STE that leads to it.
+    pub early_bind: bool,
+}
+
+/// What the hardware may report of commands: Arm IHI 0070 G.b, 4.1 "Commands overview", CMDQ_CONS.ERR. All false: no command fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Errors {
+    /// CERROR_ILL: a command that a guest has made has bits that the hardware does not take, and is not executed.
+    pub illegal: bool,
+    /// CERROR_ATC_INV_SYNC: a device did not answer an ATC_INV in time; raised on the SYNC behind it, and may name any stream.
+    pub atc_timeout: bool,
 }
 
 /// How caches are represented.

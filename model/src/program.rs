@@ -235,6 +235,13 @@ pub enum Instr {
         /// Where a refusal goes.
         to: Pc,
     },
+    /// `chunk fixup(command)`: the taken command is converted like [`Instr::HwqGuest`] would, and kept until `hwq chunk`.
+    Chunk {
+        /// Where a refusal goes.
+        to: Pc,
+    },
+    /// Part of `hwq chunk`, once for each command: issues the oldest converted one.
+    HwqChunk(u8),
     /// `hwq SYNC`: waits until every command of that queue issued before it has taken effect.
     Sync(u8),
 
@@ -271,6 +278,25 @@ pub enum Instr {
         /// Where to go on when the set is empty.
         to: Pc,
     },
+    /// `if chunk is full`: goes on at `to` if there is room for another command.
+    ChunkFull {
+        /// Where to go on if it is not full.
+        to: Pc,
+    },
+    /// Part of `hwq chunk`: goes on at `to` if there is nothing left to issue.
+    ChunkEmpty {
+        /// Behind the step.
+        to: Pc,
+    },
+    /// `let variable = device(command)`: the device that the taken command names, or none.
+    DeviceOfCommand(Reg),
+    /// `on error`: goes on at `to` unless the hardware has reported an error for the step before.
+    OnError {
+        /// Behind the block.
+        to: Pc,
+    },
+    /// `report`: what was converted so far is reported as handled (`entry_num` of struct iommu_hwpt_invalidate).
+    Report,
     /// `if variable`: goes on at `to` if the register holds none or false.
     Branch {
         /// The variable.
@@ -306,6 +332,11 @@ impl Instr {
                 | Instr::TakeCommand { .. }
                 | Instr::LoadSet(..)
                 | Instr::Next { .. }
+                | Instr::ChunkFull { .. }
+                | Instr::ChunkEmpty { .. }
+                | Instr::DeviceOfCommand(..)
+                | Instr::OnError { .. }
+                | Instr::Report
                 | Instr::Branch { .. }
                 | Instr::Jump(..)
                 | Instr::Clear(..)
@@ -567,6 +598,9 @@ impl Code {
                 Instr::Cut { to, .. }
                 | Instr::TakeCommand { to }
                 | Instr::Next { to, .. }
+                | Instr::ChunkFull { to }
+                | Instr::ChunkEmpty { to }
+                | Instr::OnError { to }
                 | Instr::Branch { to, .. } => todo.extend([to, pc + 1]),
                 _ => todo.push(pc + 1),
             }

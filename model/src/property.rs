@@ -7,6 +7,7 @@ pub(crate) mod cfg;
 mod conf;
 pub(crate) mod iso;
 mod live;
+mod report;
 pub(crate) mod s1;
 pub(crate) mod s2;
 mod scope;
@@ -35,7 +36,7 @@ pub struct Property {
 }
 
 /// All of them, in the order of [`PropertyId::ALL`].
-pub const ALL: [Property; 8] = [
+pub const ALL: [Property; 9] = [
     s1::PROPERTY,
     cfg::PROPERTY,
     iso::PROPERTY,
@@ -43,6 +44,7 @@ pub const ALL: [Property; 8] = [
     alias::PROPERTY,
     conf::PROPERTY,
     scope::PROPERTY,
+    report::PROPERTY,
     live::PROPERTY,
 ];
 

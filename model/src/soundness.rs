@@ -9,7 +9,7 @@ use vocab::{Asid, Devices, Space, Threat, Viommu, Vm, Vmid};
 
 use crate::caches::{Caches, cd0, cd1, ste0, ste2};
 use crate::machine::{
-    Axes, Bounds, CacheMode, Hardware, Machine, Setup, TableMemory, VmidPer, limit,
+    Axes, Bounds, CacheMode, Errors, Hardware, Machine, Setup, TableMemory, VmidPer, limit,
 };
 use crate::program::Code;
 use crate::state::{InFlight, State};
@@ -51,6 +51,8 @@ fn machine(kind: u8, caches: CacheMode) -> Machine {
             ats: true,
             cd_table: TableMemory::Guest,
             vmid: VmidPer::Viommu,
+            errors: Errors::default(),
+            early_bind: false,
         },
         threat: if bit(3) {
             Threat::Scribbling

@@ -69,18 +69,35 @@ pub struct Thread {
     pub command: u16,
     /// The guest's command queue, as far as this vCPU has filled it: oldest first, 0 behind the last.
     pub batch: [u16; limit::BATCH],
+    /// Commands of the guest that were converted and not issued yet: oldest first, 0 behind the last.
+    pub chunk: [u16; limit::CHUNK],
     /// A ghost: what the guest asked to be invalidated and was not issued yet.
     pub asked: Tags,
+    /// A ghost: what must be completed by a SYNC before the guest's request may be reported as handled.
+    pub owed: Tags,
+    /// A ghost: of what was issued since the thread's last SYNC, that which the SYNC will complete of [`Thread::owed`], and what may
+    /// time out at it.
+    pub unsynced: Tags,
     /// Where it began, plus one; 0 if idle.
     pub entry: u8,
     /// How many SYNCs of its queue the VMM has let pass, modulo the cut.
     pub syncs: u8,
     /// The locks that it holds, as bits of [`Memory::locks`].
     pub held: u8,
-    /// Whether a command was issued since it began; a ghost.
-    pub issued: u8,
+    /// What happened to it, as a set of [`note`]s.
+    pub notes: u8,
     /// Registers: see [`crate::program::Reg`].
     pub regs: [u8; REGISTERS],
+}
+
+/// Bits of [`Thread::notes`].
+pub mod note {
+    /// A ghost: a command was issued since the operation began.
+    pub const ISSUED: u8 = 1;
+    /// A ghost: something has failed since the last answer to a request of this guest.
+    pub const FAILED: u8 = 2;
+    /// The hardware has reported an error for the step before; gone when the thread waits again.
+    pub const ERROR: u8 = 4;
 }
 
 /// What software wrote last.

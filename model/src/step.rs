@@ -234,6 +234,8 @@ impl Machine {
     pub(crate) fn choices(&self, instr: Instr) -> u8 {
         match instr {
             Instr::MayFail { .. } => 2,
+            Instr::HwqGuest { .. } | Instr::HwqChunk(_) if self.axes.errors.illegal => 2,
+            Instr::Sync(_) if self.axes.errors.atc_timeout => 2,
             // What lies in guest memory may be anything when software reads it, too: no ASID, or any.
             Instr::Read(_, ReadExpr::CdAsid { .. }) if self.cds_are_anything() => {
                 1 + self.bounds.asids

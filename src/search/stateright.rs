@@ -190,6 +190,10 @@ impl<S: System> Model for Adapter<S> {
                 PropertyId::Scope.name(),
                 fine::<S, { PropertyId::Scope.bit() }>,
             ),
+            Property::always(
+                PropertyId::Report.name(),
+                fine::<S, { PropertyId::Report.bit() }>,
+            ),
         ]
         .into_iter()
         .filter(|property| self.notes.asks(property.name))

@@ -1,6 +1,6 @@
 //! `[axes]`: in what variants differ that is not a program. The words and their meanings are tables, which `nestcheck list` prints.
 
-use model::{Axes, TableMemory, VmidPer};
+use model::{Axes, Errors, TableMemory, VmidPer};
 use vocab::Opcode;
 
 use super::fields::{Fields, choice, choices, flag, number};
@@ -74,6 +74,26 @@ const VMID: Words<VmidPer> = &[
     ("host", VmidPer::Host, "all share one"),
 ];
 
+/// What the hardware may report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reported {
+    Illegal,
+    AtcTimeout,
+}
+
+const ERRORS: Words<Reported> = &[
+    (
+        "CERROR_ILL",
+        Reported::Illegal,
+        "a command of the guest has bits that the hardware does not take, and is not executed",
+    ),
+    (
+        "CERROR_ATC_INV_SYNC",
+        Reported::AtcTimeout,
+        "a device does not answer an ATC_INV; raised on the SYNC behind it",
+    ),
+];
+
 fn pairs<T: Copy>(words: Words<T>) -> Vec<(&'static str, T)> {
     words
         .iter()
@@ -121,6 +141,16 @@ pub fn axes() -> Vec<AxisWords> {
             "the VMM forwards a guest's queue at every cut-th SYNC",
             vec![("1", "at each; the default"), ("2 to 255", "less often")],
         ),
+        axis(
+            "errors",
+            "the errors that the hardware may report, and that `on error:` sees; none if absent",
+            meanings(ERRORS),
+        ),
+        axis(
+            "early_bind",
+            "whether guests bind slots of devices that are not attached yet; false if absent",
+            vec![("true", "they do"), ("false", "they do not")],
+        ),
     ]
 }
 
@@ -133,7 +163,15 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<
     let fields = Fields::of(
         "[axes]",
         node,
-        &["ats", "cd_table", "vmid", "accepts", "cut"],
+        &[
+            "ats",
+            "cd_table",
+            "vmid",
+            "accepts",
+            "cut",
+            "errors",
+            "early_bind",
+        ],
         sink,
     )?;
     let ats = fields.need("ats", sink).and_then(|node| flag(node, sink));
@@ -151,12 +189,26 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<
         Some(node) => number(node, 1, u8::MAX, "", sink),
         None => Some(1),
     };
+    let reported = fields
+        .get("errors")
+        .map(|node| choices("error", node, &pairs(ERRORS), sink))
+        .unwrap_or_default();
+    let errors = Errors {
+        illegal: reported.contains(&Reported::Illegal),
+        atc_timeout: reported.contains(&Reported::AtcTimeout),
+    };
+    let early_bind = match fields.get("early_bind") {
+        Some(node) => flag(node, sink),
+        None => Some(false),
+    };
     let (cd_table, writer) = table?;
     Some(AxesRead {
         axes: Axes {
             ats: ats?,
             cd_table,
             vmid: vmid?,
+            errors,
+            early_bind: early_bind?,
         },
         writer,
         accepts,

@@ -258,13 +258,16 @@ fn heads(line: &Line) -> bool {
     line.text.ends_with(':')
 }
 
-/// Where a step ends: behind its block, and behind the `else:` or `on refusal:` that belongs to it.
+/// Where a step ends: behind its block, and behind the `else:`, `on refusal:` or `on error:` that belongs to it.
 fn whole(lines: &[Line], at: usize) -> usize {
     let indent = lines[at].indent;
     let belongs = |line: &Line| {
         line.indent > indent
             || line.indent == indent
-                && matches!(folded(&line.text).as_str(), "else:" | "on refusal:")
+                && matches!(
+                    folded(&line.text).as_str(),
+                    "else:" | "on refusal:" | "on error:"
+                )
     };
     at + 1
         + lines[at + 1..]

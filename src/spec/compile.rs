@@ -8,6 +8,7 @@ mod command;
 mod compiler;
 mod entry;
 mod flow;
+mod hardware;
 mod names;
 mod reach;
 mod scope;

@@ -132,6 +132,16 @@ fn offence(machine: &Machine, after: &State, told: &Retraced, changes: &mut Vec<
             PropertyId::Scope.name()
         ));
     }
+    if offends(PropertyId::Report) {
+        let what = match told.unkept.is_empty() {
+            true => "refused, and nothing had failed".to_owned(),
+            false => {
+                let unkept = machine.tag_names(told.unkept).join(", ");
+                format!("reported as handled and not completed: {unkept}")
+            }
+        };
+        changes.push(format!("{}: {what}", PropertyId::Report.name()));
+    }
 }
 
 /// The devices and VMIDs that tags belong to.

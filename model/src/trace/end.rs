@@ -23,6 +23,11 @@ pub(super) fn violation(machine: &Machine, state: &State, property: PropertyId) 
             "a guest's request was answered with success before all that it asked for was issued"
                 .to_owned(),
         ),
+        PropertyId::Report => Some(
+            "a guest was told what is not true: a request that is not completed was reported as handled, or one was refused though \
+             nothing had failed"
+                .to_owned(),
+        ),
         PropertyId::Live => everybody_waits(machine, state),
     };
     found.unwrap_or_else(|| format!("nothing is wrong with {}", property.name()))

@@ -26,6 +26,8 @@ pub(super) struct Retraced {
     pub queued: Vec<Command>,
     /// What a guest had asked for and was not issued when it was told of success.
     pub owed: Tags,
+    /// What was reported as handled and not completed.
+    pub unkept: Tags,
     /// Whether the operation or call ended, and how.
     pub ended: Option<bool>,
     /// Whether it has only begun, and waits at the step.
@@ -43,6 +45,7 @@ impl Retraced {
             issued: None,
             queued: Vec::new(),
             owed: Tags::default(),
+            unkept: Tags::default(),
             ended: None,
             waits: false,
         }
@@ -53,7 +56,15 @@ impl Retraced {
         let this = &state.threads[self.thread];
         match instr {
             Instr::Cmdq(command) => self.queued.extend(machine.resolve(state, this, command)),
-            Instr::Answer => self.owed = self.owed.union(this.asked),
+            Instr::Answer => {
+                self.owed = self.owed.union(this.asked);
+                self.unkept = self.unkept.union(this.owed);
+                if this.batch[0] != 0 {
+                    self.unkept = self.unkept.union(this.asked);
+                }
+            }
+            Instr::Cut { .. } => self.unkept = self.unkept.union(this.asked).union(this.owed),
+            Instr::Report => self.unkept = self.unkept.union(this.owed),
             Instr::Return => self.ended = Some(true),
             Instr::Fail => self.ended = Some(false),
             _ => {}
@@ -120,7 +131,8 @@ fn issued(machine: &Machine, state: &State, thread: usize, instr: Instr) -> Opti
     match instr {
         Instr::Hwq(_, command) => machine.resolve(state, this, command),
         Instr::HwqGuest { fixup: false, .. } => crate::command::decode(this.command),
-        Instr::HwqGuest { fixup: true, .. } => {
+        Instr::HwqChunk(_) => crate::command::decode(this.chunk[0]),
+        Instr::HwqGuest { fixup: true, .. } | Instr::Chunk { .. } => {
             let command = crate::command::decode(this.command)?;
             machine.fixup(state, this, command)
         }

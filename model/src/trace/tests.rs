@@ -1,7 +1,7 @@
 use vocab::{Devices, Opcode, Threat};
 
 use super::*;
-use crate::machine::{Axes, Bounds, CacheMode, Hardware, Setup, TableMemory, VmidPer};
+use crate::machine::{Axes, Bounds, CacheMode, Errors, Hardware, Setup, TableMemory, VmidPer};
 use crate::program::{
     Binding, Code, CommandExpr, Entry, Instr, Kind, OpKind, Operand, ReadExpr, Reg, Row,
     SourceStep, Table, TableStart, VmidField, Word0,
@@ -179,6 +179,8 @@ fn machine(threads: u8) -> Machine {
             ats: true,
             cd_table: TableMemory::Guest,
             vmid: VmidPer::Viommu,
+            errors: Errors::default(),
+            early_bind: false,
         },
         threat: Threat::Honest,
         devices: Devices::Driven,

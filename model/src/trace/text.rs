@@ -14,7 +14,9 @@ pub(super) fn performed(machine: &Machine, told: &Retraced, at: &State, after: &
     let this = &at.threads[told.thread];
     let text = match machine.code.instrs[this.pc as usize] {
         // What is made of the command stands behind the step.
-        Instr::HwqGuest { fixup: true, .. } => written(machine, this.pc).to_owned(),
+        Instr::Chunk { .. } | Instr::HwqGuest { fixup: true, .. } => {
+            written(machine, this.pc).to_owned()
+        }
         _ => waiting(machine, at, told.thread),
     };
     match outcome(machine, told, at, after) {
@@ -31,8 +33,12 @@ pub(super) fn waiting(machine: &Machine, state: &State, thread: usize) -> String
     match machine.code.instrs[this.pc as usize] {
         // A lock may bear a variable's name.
         Instr::Lock(_) | Instr::Unlock(_) => text.to_owned(),
-        Instr::HwqGuest { fixup, .. } => {
-            let command = decode(this.command).map(|command| match fixup {
+        Instr::Chunk { .. } | Instr::HwqGuest { .. } => {
+            let as_it_is = matches!(
+                machine.code.instrs[this.pc as usize],
+                Instr::HwqGuest { fixup: false, .. }
+            );
+            let command = decode(this.command).map(|command| match !as_it_is {
                 true => machine.guests_command(command),
                 false => machine.issued_command(command),
             });
@@ -160,11 +166,21 @@ fn outcome(machine: &Machine, told: &Retraced, at: &State, after: &State) -> Opt
         }
         Instr::MayFail { .. } => Some(["goes on", "fails"][told.choice.min(1) as usize].to_owned()),
         Instr::Hwq(..) if told.issued.is_none() => Some("not issued".to_owned()),
-        Instr::HwqGuest { fixup: true, .. } => Some(match (told.issued, decode(this.command)) {
-            (Some(command), _) => machine.issued_command(command),
-            (None, Some(command)) => format!("{} is refused", machine.guests_command(command)),
-            (None, None) => return None,
-        }),
+        Instr::HwqGuest { .. } | Instr::HwqChunk(_) if told.choice == 1 => {
+            let command = machine.issued_command(told.issued?);
+            Some(format!("{command} is illegal and not executed: CERROR_ILL"))
+        }
+        Instr::HwqChunk(_) => told.issued.map(|command| machine.issued_command(command)),
+        Instr::Sync(_) if told.choice == 1 => {
+            Some("no answer to an ATC_INV: CERROR_ATC_INV_SYNC".to_owned())
+        }
+        Instr::Chunk { .. } | Instr::HwqGuest { fixup: true, .. } => {
+            Some(match (told.issued, decode(this.command)) {
+                (Some(command), _) => machine.issued_command(command),
+                (None, Some(command)) => format!("{} is refused", machine.guests_command(command)),
+                (None, None) => return None,
+            })
+        }
         _ => None,
     }
 }

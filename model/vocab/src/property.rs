@@ -11,12 +11,13 @@ pub enum PropertyId {
     Alias,
     Conf,
     Scope,
+    Report,
     Live,
 }
 
 impl PropertyId {
     /// All of them, in the order of reports.
-    pub const ALL: [PropertyId; 8] = [
+    pub const ALL: [PropertyId; 9] = [
         PropertyId::S1,
         PropertyId::Cfg,
         PropertyId::Iso,
@@ -24,6 +25,7 @@ impl PropertyId {
         PropertyId::Alias,
         PropertyId::Conf,
         PropertyId::Scope,
+        PropertyId::Report,
         PropertyId::Live,
     ];
 
@@ -37,6 +39,7 @@ impl PropertyId {
             PropertyId::Alias => "P-ALIAS",
             PropertyId::Conf => "P-CONF",
             PropertyId::Scope => "P-SCOPE",
+            PropertyId::Report => "P-REPORT",
             PropertyId::Live => "P-LIVE",
         }
     }

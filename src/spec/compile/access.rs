@@ -45,7 +45,10 @@ pub(super) fn check(compiler: &mut Compiler<'_>, step: &Step, frame: &Frame<'_>)
             "`cmdq` is the guest's queue",
             "the host's is `hwq`; the guest's commands are taken with `for command in queue:`",
         )),
-        Action::Hwq(0, _) | Action::HwqSync(0) | Action::HwqGuest { queue: 0, .. }
+        Action::Hwq(0, _)
+        | Action::HwqSync { queue: 0, .. }
+        | Action::HwqGuest { queue: 0, .. }
+        | Action::HwqChunk { .. }
             if !matches!(section, Section::Kernel | Section::Host) =>
         {
             Some((
@@ -53,9 +56,17 @@ pub(super) fn check(compiler: &mut Compiler<'_>, step: &Step, frame: &Frame<'_>)
                 "only [kernel] and [host] programs issue commands on it",
             ))
         }
-        Action::HwqGuest { fixup: true, .. } if compiler.parts.axes.accepts.is_none() => Some((
-            "what does `fixup` accept?",
-            "[axes] lacks `accepts = [...]`",
+        Action::Chunk(_) | Action::HwqGuest { fixup: true, .. }
+            if compiler.parts.axes.accepts.is_none() =>
+        {
+            Some((
+                "what does `fixup` accept?",
+                "[axes] lacks `accepts = [...]`",
+            ))
+        }
+        Action::Report if !frame.doorbell => Some((
+            "nobody is told here how much was handled",
+            "only `vmm.doorbell`, and what it calls, handles a guest's queue",
         )),
         Action::ForCommand(_) if !frame.doorbell => Some((
             "there is no queue here",

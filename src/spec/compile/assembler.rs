@@ -101,6 +101,10 @@ fn target(instr: &mut Instr) -> Option<&mut Pc> {
         | Instr::Cut { to, .. }
         | Instr::TakeCommand { to }
         | Instr::Next { to, .. }
+        | Instr::Chunk { to }
+        | Instr::ChunkFull { to }
+        | Instr::ChunkEmpty { to }
+        | Instr::OnError { to }
         | Instr::Branch { to, .. }
         | Instr::Jump(to) => Some(to),
         _ => None,

@@ -2,11 +2,9 @@
 
 use model::program::{self, Instr, Kind, Operand};
 
-use super::super::report::Problem;
 use super::super::text::ast::{Action, Arg, Name, Row, Step, Word0};
 use super::access;
 use super::compiler::{Compiler, Frame};
-use super::scope::Holds;
 
 impl<'a> Compiler<'a> {
     /// A block; its variables end with it.
@@ -127,28 +125,31 @@ impl<'a> Compiler<'a> {
             Action::Unlock(name) => Instr::Unlock(self.lock(name, frame)),
             Action::Cmdq(command) => Instr::Cmdq(self.command(command, true, frame)?),
             Action::Hwq(queue, command) => Instr::Hwq(*queue, self.command(command, false, frame)?),
-            Action::HwqSync(queue) => Instr::Sync(*queue),
+            Action::HwqSync { queue, on_error } => {
+                let sync = Instr::Sync(*queue);
+                return self.may_error(step, sync, on_error.as_deref(), frame);
+            }
+            Action::HwqChunk { on_error } => {
+                return self.issue_chunk(step, on_error.as_deref(), frame);
+            }
+            Action::Chunk(command) => {
+                self.is_command(command, frame)?;
+                Instr::Chunk { to: frame.refusal }
+            }
+            Action::Report => Instr::Report,
             Action::HwqGuest {
                 queue,
                 fixup,
                 command,
+                on_error,
             } => {
-                match self.variable(command, frame) {
-                    Holds::Command => {}
-                    Holds::Unknown => return None,
-                    Holds::Id(..) => {
-                        self.sink.report(Problem::at(
-                            command.span,
-                            format!("`{}` is not a command", command.text),
-                        ));
-                        return None;
-                    }
-                }
-                Instr::HwqGuest {
+                self.is_command(command, frame)?;
+                let forward = Instr::HwqGuest {
                     queue: *queue,
                     fixup: *fixup,
                     to: frame.refusal,
-                }
+                };
+                return self.may_error(step, forward, on_error.as_deref(), frame);
             }
             Action::Refuse => Instr::Jump(frame.refusal),
             Action::MayFail => Instr::MayFail { to: frame.refusal },

@@ -2,7 +2,7 @@
 
 use model::program::{self, FixedSet, Instr, Kind};
 
-use super::super::text::ast::{Name, Set, Step};
+use super::super::text::ast::{Name, Set, Step, Test};
 use super::compiler::{Compiler, Frame};
 use super::scope::{Holds, Origin as From, Var, each};
 
@@ -11,7 +11,7 @@ impl<'a> Compiler<'a> {
     pub fn branch(
         &mut self,
         step: &'a Step,
-        on: &Name,
+        on: &Test,
         negated: bool,
         then: &'a [Step],
         otherwise: &'a [Step],
@@ -23,7 +23,9 @@ impl<'a> Compiler<'a> {
         } else {
             (then, otherwise)
         };
-        if on.text == "ats" {
+        if let Test::Variable(Name { text, .. }) = on
+            && text == "ats"
+        {
             let (runs, never) = if self.axes().ats {
                 (some, none)
             } else {
@@ -36,11 +38,16 @@ impl<'a> Compiler<'a> {
             self.asm.muted -= 1;
             return Some(());
         }
-        let register = self.register(on, frame);
-        let origin = self.origin(step, frame);
         let nothing = self.asm.label();
-        if let Some(on) = register {
-            self.asm.emit(&origin, Instr::Branch { on, to: nothing });
+        let branch = match on {
+            Test::ChunkIsFull => Some(Instr::ChunkFull { to: nothing }),
+            Test::Variable(name) => self
+                .register(name, frame)
+                .map(|on| Instr::Branch { on, to: nothing }),
+        };
+        let origin = self.origin(step, frame);
+        if let Some(branch) = branch {
+            self.asm.emit(&origin, branch);
         }
         self.block(some, frame);
         if none.is_empty() {

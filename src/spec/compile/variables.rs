@@ -30,25 +30,36 @@ impl<'a> Compiler<'a> {
         frame: &mut Frame<'a>,
     ) -> Option<()> {
         let read = match expr {
+            Expr::DeviceOf(command) => {
+                let found = self.is_command(command, frame);
+                found.map(|()| (None, Kind::Device))
+            }
             Expr::Asid(space) => self
                 .need(space, Kind::Space, frame)
-                .map(|space| (ReadExpr::Asid(space), Kind::Asid)),
+                .map(|space| (Some(ReadExpr::Asid(space)), Kind::Asid)),
             Expr::CdAsid(slot) => self
                 .cd(slot, frame)
-                .map(|(viommu, slot)| (ReadExpr::CdAsid { viommu, slot }, Kind::Asid)),
+                .map(|(viommu, slot)| (Some(ReadExpr::CdAsid { viommu, slot }), Kind::Asid)),
             Expr::One(row) => self
                 .row(row, frame)
-                .map(|(row, value)| (ReadExpr::One(row), value)),
+                .map(|(row, value)| (Some(ReadExpr::One(row)), value)),
             Expr::Empty(row) => self
                 .row(row, frame)
-                .map(|(row, _)| (ReadExpr::Empty(row), Kind::Flag)),
+                .map(|(row, _)| (Some(ReadExpr::Empty(row)), Kind::Flag)),
             Expr::Has(row, value) => self
                 .entry(row, value, frame)
-                .map(|(row, value)| (ReadExpr::Has(row, value), Kind::Flag)),
+                .map(|(row, value)| (Some(ReadExpr::Has(row, value)), Kind::Flag)),
         };
         let into = self.let_variable(name, read.map(|(_, kind)| kind), frame);
         let origin = self.origin(step, frame);
-        self.asm.emit(&origin, Instr::Read(into?, read?.0));
+        let into = into?;
+        self.asm.emit(
+            &origin,
+            match read?.0 {
+                Some(what) => Instr::Read(into, what),
+                None => Instr::DeviceOfCommand(into),
+            },
+        );
         Some(())
     }
 

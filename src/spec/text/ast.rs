@@ -56,6 +56,8 @@ pub(crate) enum Expr {
     One(Row),
     Empty(Row),
     Has(Row, Arg),
+    /// `device(command)`
+    DeviceOf(Name),
 }
 
 /// What `for` goes over.
@@ -105,6 +107,13 @@ pub(crate) struct Call {
     pub on_refusal: Option<Vec<Step>>,
 }
 
+/// What `if` asks.
+#[derive(Clone, Debug)]
+pub(crate) enum Test {
+    Variable(Name),
+    ChunkIsFull,
+}
+
 /// What a step does.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
@@ -131,7 +140,7 @@ pub(crate) enum Action {
     FreeVmid(Arg),
     Let(Name, Expr),
     If {
-        on: Name,
+        on: Test,
         negated: bool,
         then: Vec<Step>,
         otherwise: Vec<Step>,
@@ -146,12 +155,21 @@ pub(crate) enum Action {
         on_refusal: Option<Vec<Step>>,
     },
     Hwq(u8, Command),
-    HwqSync(u8),
+    HwqSync {
+        queue: u8,
+        on_error: Option<Vec<Step>>,
+    },
     HwqGuest {
         queue: u8,
         fixup: bool,
         command: Name,
+        on_error: Option<Vec<Step>>,
     },
+    HwqChunk {
+        on_error: Option<Vec<Step>>,
+    },
+    Chunk(Name),
+    Report,
     Call(Call),
     Require(Row, Arg),
     Refuse,
@@ -181,6 +199,17 @@ impl Step {
             Action::For(_, _, body) | Action::ForCommand(body) => vec![body],
             Action::CmdqSync {
                 on_refusal: Some(block),
+            }
+            | Action::HwqSync {
+                on_error: Some(block),
+                ..
+            }
+            | Action::HwqGuest {
+                on_error: Some(block),
+                ..
+            }
+            | Action::HwqChunk {
+                on_error: Some(block),
             } => vec![block],
             Action::Call(Call {
                 on_refusal: Some(block),

@@ -34,11 +34,13 @@ struct Parser<'a> {
     sink: &'a mut Sink,
 }
 
-/// The innermost step to which an `else:` or `on refusal:` could belong.
+/// The innermost step to which an `else:`, `on refusal:` or `on error:` could belong.
 #[derive(Clone, Copy, PartialEq)]
 enum Last {
     If,
     Call,
+    /// A step of the hardware's queue, which may end in an error.
+    Hardware,
     Other,
     /// It could not be understood: what belongs to it is not judged.
     Unknown,
@@ -86,6 +88,9 @@ impl Parser<'_> {
                             Last::Other
                         }
                         Action::Call(_) | Action::CmdqSync { .. } => Last::Call,
+                        Action::HwqSync { .. }
+                        | Action::HwqGuest { .. }
+                        | Action::HwqChunk { .. } => Last::Hardware,
                         _ => Last::Other,
                     };
                     steps.push(Step {
@@ -106,6 +111,26 @@ impl Parser<'_> {
                             line.span,
                             "there is no `if` above this `else:`",
                         ));
+                    }
+                    last = Last::Other;
+                }
+                Item::OnError => {
+                    let body = self.inner(line, depth);
+                    if let (
+                        Last::Hardware,
+                        Some(
+                            Action::HwqSync { on_error, .. }
+                            | Action::HwqGuest { on_error, .. }
+                            | Action::HwqChunk { on_error },
+                        ),
+                    ) = (last, steps.last_mut().map(|step| &mut step.action))
+                    {
+                        *on_error = Some(body);
+                    } else if last != Last::Unknown {
+                        self.sink.report(
+                            Problem::at(line.span, "no step above this `on error:` can end in an error")
+                                .help("the hardware reports errors of `hwq command`, `hwq fixup(command)`, `hwq chunk` and `hwq SYNC`"),
+                        );
                     }
                     last = Last::Other;
                 }

@@ -17,8 +17,9 @@ pub(crate) struct Reported;
 pub(crate) type Parsed<T> = Result<T, Reported>;
 
 /// Words that cannot name variables, because steps read them otherwise.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "none", "ats", "not", "in", "is", "empty", "of", "one", "queue", "command", "invalid", "abort",
+    "chunk",
 ];
 
 /// A place in a line.

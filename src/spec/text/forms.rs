@@ -82,6 +82,11 @@ pub const FORMS: &[Form] = &[
         "free vmid(viommu)",
         "gives the VMID of a vIOMMU back",
     ),
+    form(
+        "let",
+        "let x = device(command)",
+        "the device that the taken command names, or none; local",
+    ),
     form("let", "let x = asid(space)", "the ASID of a space, or none"),
     form(
         "let",
@@ -102,6 +107,11 @@ pub const FORMS: &[Form] = &[
         "let",
         "let x = value in TABLE(key)",
         "whether a value is in a row",
+    ),
+    form(
+        "if",
+        "if chunk is full:",
+        "whether `hwq chunk` must come before another command can be converted",
     ),
     form("if", "if x:", "the block runs if x is something, or true"),
     form("if", "if not x:", "the block runs if x is none, or false"),
@@ -164,6 +174,16 @@ pub const FORMS: &[Form] = &[
         "forwards it with its VMID and StreamID replaced; refused if not in `accepts` or not the guest's",
     ),
     form(
+        "hwq",
+        "hwq chunk",
+        "issues what `chunk` has converted, one command a step",
+    ),
+    form(
+        "chunk",
+        "chunk fixup(command)",
+        "converts the taken command like `hwq fixup(command)` does, and keeps it until `hwq chunk`",
+    ),
+    form(
         "vcmdq",
         "vcmdq COMMAND | SYNC",
         "the same on a second hardware queue, directly mapped to the guest",
@@ -197,6 +217,16 @@ pub const FORMS: &[Form] = &[
         "require",
         "require value in TABLE(key)",
         "refuses the call unless the value is there",
+    ),
+    form(
+        "on",
+        "on error:",
+        "the block runs if the hardware reports an error of the `hwq` step above; see the axis `errors`",
+    ),
+    form(
+        "report",
+        "report",
+        "reports what was converted or forwarded so far as handled: entry_num of IOMMU_HWPT_INVALIDATE",
     ),
     form("refuse", "refuse", "refuses the call"),
     form("may", "may fail", "goes on, or refuses"),

@@ -2,7 +2,7 @@
 
 use super::super::report::Problem;
 use super::super::words::{did_you_mean, one_of};
-use super::ast::{Action, Arg, Call, Expr, Set, Via, Word0};
+use super::ast::{Action, Arg, Call, Expr, Set, Test, Via, Word0};
 use super::cursor::{Cursor, Parsed, Reported};
 use super::forms;
 
@@ -14,6 +14,8 @@ pub(crate) enum Item {
     Else,
     /// `on refusal:`
     OnRefusal,
+    /// `on error:`
+    OnError,
 }
 
 /// Parses one line.
@@ -51,7 +53,7 @@ pub(crate) fn item(c: &mut Cursor<'_>) -> Parsed<Item> {
         }
         "if" => {
             let negated = c.take("not");
-            let on = c.variable()?;
+            let on = test(c)?;
             c.need(":")?;
             Action::If {
                 on,
@@ -65,9 +67,12 @@ pub(crate) fn item(c: &mut Cursor<'_>) -> Parsed<Item> {
             return Ok(Item::Else);
         }
         "on" => {
-            c.need("refusal")?;
+            let item = match c.one_of(&[("refusal", true), ("error", false)])? {
+                true => Item::OnRefusal,
+                false => Item::OnError,
+            };
             c.need(":")?;
-            return Ok(Item::OnRefusal);
+            return Ok(item);
         }
         "for" => for_head(c)?,
         "lock" => Action::Lock(c.word("the name of a lock")?),
@@ -81,6 +86,14 @@ pub(crate) fn item(c: &mut Cursor<'_>) -> Parsed<Item> {
         }
         "cmdq" if c.take("SYNC") => Action::CmdqSync { on_refusal: None },
         "cmdq" => Action::Cmdq(c.command()?),
+        "chunk" => {
+            c.need("fixup")?;
+            c.need("(")?;
+            let command = c.word("`command`")?;
+            c.need(")")?;
+            Action::Chunk(command)
+        }
+        "hwq" if c.take("chunk") => Action::HwqChunk { on_error: None },
         "hwq" => hardware_queue(c, 0)?,
         "vcmdq" => hardware_queue(c, 1)?,
         "exit" => call(c, Via::Exit)?,
@@ -93,6 +106,7 @@ pub(crate) fn item(c: &mut Cursor<'_>) -> Parsed<Item> {
             Action::Require(c.row()?, value)
         }
         "refuse" => Action::Refuse,
+        "report" => Action::Report,
         "may" => {
             c.need("fail")?;
             Action::MayFail
@@ -178,6 +192,13 @@ fn expr(c: &mut Cursor<'_>) -> Parsed<Expr> {
             c.take("asid");
             return Ok(Expr::Asid(c.in_parentheses()?));
         }
+        ("device", "(") if c.ahead(4).is_empty() => {
+            c.take("device");
+            c.take("(");
+            let command = c.variable()?;
+            c.need(")")?;
+            return Ok(Expr::DeviceOf(command));
+        }
         ("cd", "(") => {
             c.take("cd");
             let slot = c.in_parentheses()?;
@@ -197,6 +218,16 @@ fn expr(c: &mut Cursor<'_>) -> Parsed<Expr> {
     let value = c.arg()?;
     c.need("in")?;
     Ok(Expr::Has(c.row()?, value))
+}
+
+fn test(c: &mut Cursor<'_>) -> Parsed<Test> {
+    if c.peek() == "chunk" {
+        for word in ["chunk", "is", "full"] {
+            c.need(word)?;
+        }
+        return Ok(Test::ChunkIsFull);
+    }
+    Ok(Test::Variable(c.variable()?))
 }
 
 fn for_head(c: &mut Cursor<'_>) -> Parsed<Action> {
@@ -230,7 +261,10 @@ fn for_head(c: &mut Cursor<'_>) -> Parsed<Action> {
 
 fn hardware_queue(c: &mut Cursor<'_>, queue: u8) -> Parsed<Action> {
     if c.take("SYNC") {
-        return Ok(Action::HwqSync(queue));
+        return Ok(Action::HwqSync {
+            queue,
+            on_error: None,
+        });
     }
     let fixup = c.peek() == "fixup" && c.ahead(1) == "(";
     if fixup {
@@ -246,6 +280,7 @@ fn hardware_queue(c: &mut Cursor<'_>, queue: u8) -> Parsed<Action> {
             queue,
             fixup,
             command,
+            on_error: None,
         });
     }
     Ok(Action::Hwq(queue, c.command()?))
