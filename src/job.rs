@@ -1,5 +1,6 @@
 //! The job: for each spec, threat, kind of device and part of the scope, search twice, agree, certify, compare with `[expect]`; for each spec, what its operations cost.
 
+mod plan;
 mod run;
 
 use std::sync::atomic::AtomicBool;
@@ -11,11 +12,12 @@ use vocab::{Devices, PropertyId, Threat};
 
 use crate::cost;
 use crate::exit::Error;
-use crate::report::{PairReport, PartReport, Report, Row, SpecReport};
+use crate::report::{PairReport, PartReport, Report, Role, Row, SpecReport};
 use crate::scope::Choice;
 use crate::search::{Found, Limits, Progress};
 use crate::spec::{Part, Spec};
 use crate::verdict;
+use plan::Task;
 
 /// Which search is believed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -63,52 +65,39 @@ pub fn run(specs: &[Spec], options: &Options, watch: &dyn Watch) -> Result<Repor
     // All mistakes on the command line before the first long search.
     let mut plan = Vec::new();
     for spec in specs {
-        let parts = options.scope.parts(spec).map_err(Error::Usage)?;
-        let pairs = pairs_of(spec, &parts, options).map_err(Error::Usage)?;
-        plan.push((spec, parts, pairs));
+        plan.extend(plan::tasks(spec, options).map_err(Error::Usage)?);
     }
     let mut report = Report::default();
-    for (spec, parts, chosen) in plan {
+    for Task {
+        spec,
+        role,
+        parts,
+        pairs: chosen,
+        only,
+    } in plan
+    {
         let mut pairs = Vec::new();
         for what in chosen {
-            pairs.push(pair(spec, &parts, what, options, watch)?);
+            let mut found = pair(spec, &parts, what, options, watch)?;
+            found
+                .rows
+                .retain(|row| only.as_ref().is_none_or(|only| only.contains(&row.id)));
+            pairs.push(found);
         }
         report.specs.push(SpecReport {
             name: spec.name.clone(),
             title: spec.title.clone(),
             hardware: spec.hardware_name.clone(),
-            costs: cost::of(spec),
+            // What a bug costs is nobody's question.
+            costs: match role {
+                Role::Variant => cost::of(spec),
+                Role::Bug(_) | Role::Fixed(_) => Vec::new(),
+            },
+            role,
             pairs,
         });
     }
     Ok(report)
-}
-
-/// What a spec is run under: whatever it has claims for and the flags let through, or else what the flags ask for.
-fn pairs_of(
-    spec: &Spec,
-    parts: &[Part],
-    options: &Options,
-) -> Result<Vec<(Threat, Devices)>, String> {
-    let chosen: Vec<_> = spec
-        .expect
-        .keys()
-        .copied()
-        .filter(|(threat, _)| options.threat.is_none_or(|only| only == *threat))
-        .filter(|(_, devices)| options.devices.is_none_or(|only| only == *devices))
-        .collect();
-    if !chosen.is_empty() {
-        return Ok(chosen);
-    }
-    let threat = options.threat.unwrap_or(Threat::Honest);
-    if !parts.iter().any(|part| part.threats.contains(&threat)) {
-        let (path, scope) = (spec.path.display(), options.scope.name());
-        let threat = threat.name();
-        return Err(format!(
-            "{path} has no part in scope `{scope}` that is run under {threat}"
-        ));
-    }
-    Ok(vec![(threat, options.devices.unwrap_or(Devices::Driven))])
 }
 
 /// Runs all parts of a scope under one threat and kind of device.

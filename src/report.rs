@@ -2,6 +2,7 @@
 //!
 //! Everything here is a function of the specs and the flags: no times, no rates, no order that depends on a machine.
 
+mod bugs;
 mod costs;
 pub mod json;
 pub mod markdown;
@@ -38,10 +39,52 @@ pub struct SpecReport {
     pub title: String,
     /// The hardware file's name.
     pub hardware: String,
+    /// Why it was run.
+    pub role: Role,
     /// What its operations cost, whatever guests and devices may do.
     pub costs: Vec<Costs>,
     /// For each threat and kind of device what was found.
     pub pairs: Vec<PairReport>,
+}
+
+/// Why a spec was run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// For its own sake.
+    Variant,
+    /// It has a known bug.
+    Bug(BugRole),
+    /// It is the base of the known bug with that id, and does not have it.
+    Fixed(String),
+}
+
+/// What a spec says of its bug.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BugRole {
+    /// Its name in lists of bugs.
+    pub id: String,
+    /// How well it is known.
+    pub grade: &'static str,
+    /// Where it is known from.
+    pub sources: Vec<String>,
+    /// What it breaks, and under whom.
+    pub breaks: Vec<((Threat, Devices), PropertyId)>,
+}
+
+impl SpecReport {
+    /// Its name in tables: the correct version of a bug stands below the bug.
+    pub fn label(&self) -> String {
+        match &self.role {
+            Role::Variant | Role::Bug(_) => self.name.clone(),
+            Role::Fixed(id) => format!("{} without {id}", self.name),
+        }
+    }
+
+    /// What was found under a threat and a kind of device.
+    pub fn pair(&self, kind: (Threat, Devices)) -> Option<&PairReport> {
+        let is = |pair: &&PairReport| (pair.threat, pair.devices) == kind;
+        self.pairs.iter().find(is)
+    }
 }
 
 /// What was found under one threat and kind of device.

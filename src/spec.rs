@@ -6,6 +6,7 @@
 
 mod axes;
 mod base;
+mod bug;
 mod change;
 mod compile;
 mod expect;
@@ -33,6 +34,7 @@ use fields::Fields;
 use report::{Problem, Sink};
 use source::{Files, Span};
 
+pub use bug::{Bug, GRADES, Grade};
 pub use report::SpecErrors;
 pub use vocabulary::{Chapter, Entry, vocabulary};
 
@@ -57,6 +59,8 @@ pub struct Spec {
     pub code: Code,
     /// The verdicts that its author claims.
     pub expect: BTreeMap<(Threat, Devices), BTreeMap<PropertyId, Claim>>,
+    /// The known bug that the file tells of, if it does.
+    pub bug: Option<Bug>,
     /// The named scopes; each is one or more parts, which are checked one after another.
     pub scopes: BTreeMap<String, Vec<Part>>,
 }
@@ -85,10 +89,13 @@ pub struct Part {
     pub because: Option<String>,
 }
 
+/// Words of a spec file with their values and meanings.
+pub type Words<T> = &'static [(&'static str, T, &'static str)];
+
 /// Every key of a spec file.
-const KEYS: [&str; 13] = [
-    "title", "hardware", "sources", "base", "change", "axes", "tables", "guest", "vmm", "kernel",
-    "host", "expect", "scope",
+const KEYS: [&str; 14] = [
+    "title", "hardware", "sources", "base", "bug", "change", "axes", "tables", "guest", "vmm",
+    "kernel", "host", "expect", "scope",
 ];
 
 /// Reads a spec file, its bases and its hardware, and compiles its programs.
@@ -106,12 +113,16 @@ pub fn read(path: &Path) -> Result<Spec, SpecErrors> {
 pub fn has_claims(path: &Path) -> bool {
     let mut sink = Sink::default();
     let root = base::load(path, &mut Files::default(), &mut sink);
-    root.is_none_or(|(root, _)| sink.count() > 0 || root.get("expect").is_some())
+    root.is_none_or(|root| sink.count() > 0 || root.table.get("expect").is_some())
 }
 
 /// Reads as much as can be read; there is no spec if something without which there is none could not be.
 fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
-    let (root, whole) = base::load(path, files, sink)?;
+    let base::Loaded {
+        table: root,
+        whole,
+        base,
+    } = base::load(path, files, sink)?;
     let fields = Fields::new("a spec file", whole, &root, &KEYS, sink);
     let title = fields
         .need("title", sink)
@@ -132,6 +143,20 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
         .as_ref()
         .map(|axes| compile::compile(axes, &tables, &programs, whole, files, sink));
     let scopes = scopes::read(fields.get("scope"), code.as_ref(), whole, sink);
+    let bug = fields
+        .get("bug")
+        .and_then(|node| bug::read(node, whole, base.as_deref(), sink))
+        .zip(base)
+        .and_then(|(read, base)| {
+            // What is wrong with the base has been said of the file already.
+            let fixed = self::read(&base).ok()?;
+            Some(Bug {
+                id: read.id,
+                grade: read.grade,
+                parts: read.parts,
+                fixed: Box::new(fixed),
+            })
+        });
     let (hardware_name, hardware) = hardware?;
     Some(Spec {
         path: path.to_owned(),
@@ -147,6 +172,7 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
         axes: axes?.axes,
         code: code?,
         expect,
+        bug,
         scopes,
     })
 }

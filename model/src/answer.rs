@@ -124,7 +124,6 @@ impl Machine {
             state.ghost.offence |= PropertyId::Report.bit();
         }
         settled(state, thread);
-        state.threads[thread].batch = [0; limit::BATCH];
     }
 }
 
@@ -133,6 +132,8 @@ fn settled(state: &mut State, thread: usize) {
     let this = &mut state.threads[thread];
     this.asked = Tags::default();
     this.owed = Tags::default();
+    // CMDQ_CONS is where CMDQ_PROD is, or the driver begins anew: what was not taken never will be.
+    this.batch = [0; limit::BATCH];
     this.chunk = [0; limit::CHUNK];
     this.notes &= !note::FAILED;
 }

@@ -97,8 +97,12 @@ impl Machine {
             state.memory.ste2[device.index()] = self.ste_word2(vmid, viommu);
             state.ghost.attached[device.index()] = 1 << viommu.0;
             for (table, content) in self.code.tables.iter().zip(&mut state.memory.tables) {
-                if table.start == TableStart::Attached {
-                    content[viommu.index()] |= 1 << device.0;
+                match (table.start, table.key) {
+                    (TableStart::Empty, _) => {}
+                    (TableStart::Attached, Kind::Vm) => {
+                        content[self.vm_of(viommu).index()] |= 1 << viommu.0;
+                    }
+                    (TableStart::Attached, _) => content[viommu.index()] |= 1 << device.0,
                 }
             }
         }

@@ -528,7 +528,8 @@ pub struct SourceStep {
 pub enum TableStart {
     /// Nothing.
     Empty,
-    /// Every device under the vIOMMU to which it is attached; for tables from vIOMMU to device.
+    /// Every device under the vIOMMU to which it is attached, for tables from vIOMMU to device; every vIOMMU that has a device under
+    /// its VM, for tables from VM to vIOMMU.
     Attached,
 }
 

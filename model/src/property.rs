@@ -27,7 +27,7 @@ pub struct Property {
     pub source: &'static str,
     /// What must have been reached before "holds" means anything.
     pub witness: &'static str,
-    /// The spec under `specs/mutants/` that violates it.
+    /// The spec under `specs/mutants/` or `specs/corpus/` that violates it.
     pub broken_by: &'static str,
     /// Whether a state satisfies it; none if it is not about single states.
     pub holds: Option<fn(&Machine, &State) -> bool>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{PairReport, PartReport, Report, SpecReport};
+use super::{PairReport, PartReport, Report, Role, SpecReport};
 use crate::cost::{COUNTS, Costs, Counts, Point};
 use crate::scope::DIMENSIONS;
 
@@ -36,6 +36,10 @@ struct Document<'a> {
 struct Run<'a> {
     spec: &'a str,
     hardware: &'a str,
+    /// The known bug that it has.
+    bug: Option<&'a str>,
+    /// The known bug that it does not have, if that is why it was run.
+    without: Option<&'a str>,
     threat: &'a str,
     devices: &'a str,
     scope: Scope<'a>,
@@ -78,6 +82,14 @@ fn run<'a>(spec: &'a SpecReport, pair: &'a PairReport, part: &'a PartReport) -> 
     Run {
         spec: &spec.name,
         hardware: &spec.hardware,
+        bug: match &spec.role {
+            Role::Bug(bug) => Some(&bug.id),
+            _ => None,
+        },
+        without: match &spec.role {
+            Role::Fixed(id) => Some(id),
+            _ => None,
+        },
         threat: pair.threat.name(),
         devices: pair.devices.name(),
         scope: Scope {

@@ -5,7 +5,7 @@ use model::{Bounds, Cost, OpKind, SourceStep};
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
 use super::trace::{Line, Trace};
-use super::{PairReport, PartReport, PartVerdict, Report, Row, SpecReport};
+use super::{PairReport, PartReport, PartVerdict, Report, Role, Row, SpecReport};
 use crate::cost::{Costs, Counts, Point};
 use crate::search::{Found, Why};
 
@@ -63,6 +63,7 @@ pub fn report() -> Report {
         specs: vec![SpecReport {
             name: "sample".to_owned(),
             title: "A sample".to_owned(),
+            role: Role::Variant,
             hardware: "smmuv3".to_owned(),
             costs: vec![costs(OpKind::Unmap, unmap), costs(OpKind::Bind, bind)],
             pairs: vec![PairReport {

@@ -5,7 +5,7 @@
 use vocab::Verdict;
 
 use super::trace::Trace;
-use super::{PairReport, PartReport, Report, Row, SpecReport};
+use super::{PairReport, PartReport, Report, Row, SpecReport, bugs};
 use crate::scope::DIMENSIONS;
 
 /// A title, and items with lines of their own.
@@ -17,6 +17,10 @@ pub struct Section {
 /// All sections that have something in them.
 pub fn all(report: &Report) -> Vec<Section> {
     [
+        Section {
+            title: "Known bugs",
+            items: bugs::items(report),
+        },
         Section {
             title: "Differs from [expect]",
             items: rows(report, Row::differs, difference),
@@ -239,12 +243,12 @@ type Runs = Vec<(String, Vec<String>)>;
 /// Adds an item, or its run to the one with the same lines.
 fn merge(items: &mut Vec<(Runs, Vec<String>)>, spec: &SpecReport, run: String, lines: Vec<String>) {
     let Some((runs, _)) = items.iter_mut().find(|(_, known)| *known == lines) else {
-        items.push((vec![(spec.name.clone(), vec![run])], lines));
+        items.push((vec![(spec.label(), vec![run])], lines));
         return;
     };
-    match runs.iter_mut().find(|(known, _)| *known == spec.name) {
+    match runs.iter_mut().find(|(known, _)| *known == spec.label()) {
         Some((_, own)) => own.push(run),
-        None => runs.push((spec.name.clone(), vec![run])),
+        None => runs.push((spec.label(), vec![run])),
     }
 }
 
@@ -275,7 +279,7 @@ fn run(pair: &PairReport) -> String {
 }
 
 fn name(spec: &SpecReport, pair: &PairReport) -> String {
-    format!("{} {}", spec.name, run(pair))
+    format!("{} {}", spec.label(), run(pair))
 }
 
 /// A count with its thousands apart.

@@ -58,7 +58,7 @@ fn blocks(report: &Report) -> String {
             .pairs()
             .filter(|(_, pair)| (pair.threat, pair.devices) == kind)
         {
-            let mut cells = vec![format!("  {}", spec.name)];
+            let mut cells = vec![format!("  {}", spec.label())];
             cells.extend(judgements(pair, &ids));
             table.add_row(cells);
         }
@@ -88,7 +88,7 @@ pub(super) fn grid(report: &Report) -> Table {
     table.set_header(header);
     for (spec, pair) in report.pairs() {
         let mut cells = vec![
-            spec.name.clone(),
+            spec.label(),
             pair.threat.name().to_owned(),
             pair.devices.name().to_owned(),
         ];

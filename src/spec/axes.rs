@@ -3,6 +3,7 @@
 use model::{Axes, Errors, TableMemory, VmidPer};
 use vocab::Opcode;
 
+use super::Words;
 use super::fields::{Fields, choice, choices, flag, number};
 use super::report::Sink;
 use super::source::Span;
@@ -35,8 +36,6 @@ pub struct AxisWords {
     /// Its values and what each means.
     pub values: Vec<(&'static str, &'static str)>,
 }
-
-type Words<T> = &'static [(&'static str, T, &'static str)];
 
 const MEMORY: Words<TableMemory> = &[
     (

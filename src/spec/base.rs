@@ -9,6 +9,15 @@ use super::report::{Problem, Sink};
 use super::source::{Files, Span};
 use super::tree::{self, Node, Table, Value};
 
+/// A file merged with its bases.
+pub(crate) struct Loaded {
+    pub table: Table,
+    /// Where errors about the whole file point to.
+    pub whole: Span,
+    /// The base that the file itself names.
+    pub base: Option<PathBuf>,
+}
+
 /// A file on the way from the spec to its last base.
 struct Visit {
     path: PathBuf,
@@ -18,8 +27,8 @@ struct Visit {
 
 /// Reads a file and its bases and merges them; changes are applied by the file that makes them.
 ///
-/// Returns nothing if one of them cannot be read. `file` is where errors about the whole file point to.
-pub(crate) fn load(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<(Table, Span)> {
+/// Returns nothing if one of them cannot be read.
+pub(crate) fn load(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Loaded> {
     resolve(path, None, &mut Vec::new(), files, sink)
 }
 
@@ -29,7 +38,7 @@ fn resolve(
     visits: &mut Vec<Visit>,
     files: &mut Files,
     sink: &mut Sink,
-) -> Option<(Table, Span)> {
+) -> Option<Loaded> {
     let identity = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if let Some(first) = visits.iter().position(|visit| visit.identity == identity) {
         let chain: Vec<_> = visits[first..]
@@ -75,12 +84,15 @@ fn resolve(
     });
     let base = take(&mut own, "base");
     let mut merged = Table::default();
+    let mut named_base = None;
     if let Some(node) = base
         && let Some(name) = fields::text(&node, sink)
     {
         let beside = path.parent().unwrap_or(Path::new("")).join(name);
         // Without its base a file lacks this and that, which would hide the one thing that is wrong.
-        merged = resolve(&tidy(&beside), Some(node.span), visits, files, sink)?.0;
+        let beside = tidy(&beside);
+        merged = resolve(&beside, Some(node.span), visits, files, sink)?.table;
+        named_base = Some(beside);
     }
     visits.pop();
 
@@ -89,7 +101,11 @@ fn resolve(
     if let Some(changes) = changes {
         change::apply(&changes, &mut merged, files, sink);
     }
-    Some((merged, whole))
+    Some(Loaded {
+        table: merged,
+        whole,
+        base: named_base,
+    })
 }
 
 fn problem(named: Option<Span>, message: impl Into<String>) -> Problem {

@@ -72,14 +72,17 @@ fn one(name: &str, span: Span, node: &Node, sink: &mut Sink) -> Option<TableRead
     let (key, value, owner) = (key?, value?, owner?);
     if let Some(node) = fields.get("start")
         && start == TableStart::Attached
-        && (key, value) != (Kind::Viommu, Kind::Device)
+        && !matches!(
+            (key, value),
+            (Kind::Viommu, Kind::Device) | (Kind::Vm, Kind::Viommu)
+        )
     {
         sink.report(
             Problem::at(
                 node.span,
-                "only a table from viommu to device can start as `attached`",
+                "only a table from viommu to device, or from vm to viommu, can start as `attached`",
             )
-            .label("every device is listed under the vIOMMU to which it is attached"),
+            .label("every device is listed under its vIOMMU, or every vIOMMU that has a device under its VM"),
         );
     }
     Some(TableRead {

@@ -3,6 +3,7 @@
 mod audit;
 mod bad_specs;
 mod cli;
+mod corpus;
 mod costs;
 mod good_specs;
 mod modes;

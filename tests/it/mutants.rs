@@ -11,7 +11,7 @@ use model::{CacheMode, property};
 use nestcheck::spec::Spec;
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
-use crate::runs::{self, MUTANTS, Run, SHIPPED};
+use crate::runs::{self, CORPUS, MUTANTS, Run, SHIPPED};
 
 /// A claim of a mutant that its base does not make.
 struct Change {
@@ -77,7 +77,10 @@ fn every_property_is_broken_by_the_mutant_that_it_names() {
     let mut wrong = Vec::new();
     for property in &property::ALL {
         let (id, path) = (property.id, Path::new(property.broken_by));
-        if !path.is_file() || path.parent() != Some(Path::new(MUTANTS)) {
+        let is_ours = [MUTANTS, CORPUS]
+            .iter()
+            .any(|dir| path.parent() == Some(Path::new(dir)));
+        if !path.is_file() || !is_ours {
             let (id, path) = (id.name(), path.display());
             wrong.push(format!("{id}: there is no mutant {path}"));
             continue;
@@ -101,12 +104,12 @@ type Pair = (Threat, Devices);
 const HONEST: Pair = (Threat::Honest, Devices::Driven);
 const HOSTILE: Pair = (Threat::Hostile, Devices::Wild);
 
-/// Runs all specs of a directory at `quick`, prints a line for each pair, and fails with whatever differs from the claims. Of the
+/// Runs specs at `quick`, prints a line for each pair, and fails with whatever differs from the claims. Of the
 /// pairs that have claims only those that `is_told` run, unless SLOW_TESTS is set.
-fn check(directory: &str, is_told: impl Fn(&Spec, Pair) -> bool) {
+fn check(specs: Vec<Spec>, is_told: impl Fn(&Spec, Pair) -> bool) {
     let all = std::env::var_os("SLOW_TESTS").is_some();
     let mut wrong = Vec::new();
-    for spec in runs::specs(directory) {
+    for spec in specs {
         for &pair in spec.expect.keys() {
             let name = format!("{}  {}", spec.path.display(), runs::pair_name(pair));
             if !all && !is_told(&spec, pair) {
@@ -139,7 +142,9 @@ fn check(directory: &str, is_told: impl Fn(&Spec, Pair) -> bool) {
 /// Besides honest guests with driven devices, a pair is told if the mistake breaks something there that it does not break with those.
 #[test]
 fn every_mutant_breaks_exactly_what_it_declares() {
-    check(MUTANTS, |mutant, pair| {
+    let mut mutants = runs::specs(MUTANTS);
+    mutants.extend(runs::bugs_as_variants());
+    check(mutants, |mutant, pair| {
         let changes = changes(mutant);
         let breaks = |pair, id| {
             let mut changes = changes.iter();
@@ -155,5 +160,7 @@ fn every_mutant_breaks_exactly_what_it_declares() {
 /// A property that is claimed to hold and was not put to the test is vacuous, which differs from the claim.
 #[test]
 fn every_variant_is_as_claimed() {
-    check(SHIPPED, |_, pair| pair == HONEST || pair == HOSTILE);
+    check(runs::specs(SHIPPED), |_, pair| {
+        pair == HONEST || pair == HOSTILE
+    });
 }

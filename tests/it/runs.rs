@@ -17,6 +17,9 @@ pub const SHIPPED: &str = "specs";
 /// Small mistakes in them.
 pub const MUTANTS: &str = "specs/mutants";
 
+/// Known bugs, each a small difference from a spec without it.
+pub const CORPUS: &str = "specs/corpus";
+
 /// Far more than any scope of these tests has: one that has grown too large fails in seconds and says so.
 const MOST_STATES: u64 = 2_000_000;
 
@@ -24,6 +27,14 @@ const MOST_STATES: u64 = 2_000_000;
 pub fn specs(directory: &str) -> Vec<Spec> {
     let paths = files::named(&[PathBuf::from(directory)]).unwrap_or_else(|error| panic!("{error}"));
     paths.iter().map(|path| read(path)).collect()
+}
+
+/// The known bugs that all parts of a scope show, as if they were variants: everything is judged, not only what the bug breaks.
+pub fn bugs_as_variants() -> Vec<Spec> {
+    let mut specs = specs(CORPUS);
+    specs.retain(|spec| spec.bug.as_ref().is_some_and(|bug| bug.parts.is_empty()));
+    specs.iter_mut().for_each(|spec| spec.bug = None);
+    specs
 }
 
 pub fn read(path: &Path) -> Spec {
@@ -48,8 +59,19 @@ impl Watch for Silent {
     fn ends(&self, _: &str, _: &Found<()>, _: Duration) {}
 }
 
-/// Searches twice; that the searches disagree is an error like any other.
+/// A spec that is no known bug.
 pub fn run(spec: &Spec, run: &Run) -> Result<SpecReport, String> {
+    let mut reports = run_all(spec, run)?;
+    assert_eq!(
+        reports.len(),
+        1,
+        "a bug is run together with its correct version"
+    );
+    Ok(reports.remove(0))
+}
+
+/// Searches twice; that the searches disagree is an error like any other. A known bug is followed by its correct version.
+pub fn run_all(spec: &Spec, run: &Run) -> Result<Vec<SpecReport>, String> {
     let options = Options {
         threat: run.pair.map(|(threat, _)| threat),
         devices: run.pair.map(|(_, devices)| devices),
@@ -63,8 +85,8 @@ pub fn run(spec: &Spec, run: &Run) -> Result<SpecReport, String> {
     };
     let watch = Silent(AtomicBool::new(false));
     let report = job::run(std::slice::from_ref(spec), &options, &watch);
-    let mut report = report.map_err(|error| format!("{}: {error}", spec.path.display()))?;
-    Ok(report.specs.remove(0))
+    let report = report.map_err(|error| format!("{}: {error}", spec.path.display()))?;
+    Ok(report.specs)
 }
 
 /// `honest.driven`.

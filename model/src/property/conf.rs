@@ -12,7 +12,7 @@ pub const PROPERTY: Property = Property {
     source: "drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-iommufd.c: arm_vsmmu_convert_user_cmd; \
              include/uapi/linux/iommufd.h: struct iommu_vdevice_alloc",
     witness: "a command was issued on a guest's behalf while there are two VMs",
-    broken_by: "specs/mutants/vsid-unchecked.toml",
+    broken_by: "specs/corpus/b25-vsid-unchecked.toml",
     holds: Some(holds),
     promised_to_others: true,
 };

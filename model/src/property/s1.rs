@@ -13,7 +13,7 @@ pub const PROPERTY: Property = Property {
             no old stage-1 mapping is used after unmap, unbind, replace or exit returned",
     source: "Arm IHI 0070 G.b, 4.4 \"TLB invalidation\", 4.5 \"ATS and PRI\"; include/uapi/linux/iommufd.h: IOMMU_HWPT_INVALIDATE",
     witness: "an unmap or exit that issued a command has returned, of a space that is bound to a slot which its device may use",
-    broken_by: "specs/mutants/atc-before-tlbi.toml",
+    broken_by: "specs/corpus/b01-atc-before-tlbi.toml",
     holds: Some(holds),
     promised_to_others: false,
 };

@@ -14,7 +14,7 @@ pub const PROPERTY: Property = Property {
     source: "Arm IHI 0070 G.b, 4.4 \"TLB invalidation\": CMD_TLBI_S2_IPA and combined entries; \
              drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c: arm_smmu_domain_inv_range",
     witness: "a reclaim has returned of a page to which a stage 1 in use may map",
-    broken_by: "specs/mutants/reclaim-s2-only.toml",
+    broken_by: "specs/corpus/b26-reclaim-s2-only.toml",
     holds: Some(holds),
     promised_to_others: true,
 };
