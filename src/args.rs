@@ -44,6 +44,8 @@ pub enum Command {
     Check(Check),
     /// Put all variants of a directory side by side
     Compare(Check),
+    /// Run every part of a scope again with each bound one smaller and one larger, and print a Markdown table
+    Scopes(Scopes),
     /// Print the words that spec files and flags are made of
     List {
         /// What to print; everything if left out
@@ -85,6 +87,43 @@ pub struct Check {
     /// Whether a cache is everything that may be cached, or hardware takes steps of its own
     #[arg(long, default_value = "saturated", value_parser = word(&CACHES))]
     pub caches: CacheMode,
+}
+
+/// What `scopes` is told.
+#[derive(Debug, clap::Args)]
+pub struct Scopes {
+    /// Spec files, or directories
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+    /// What guests may do
+    #[arg(long, default_value = "honest", value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
+    pub threat: Threat,
+    /// What devices may do
+    #[arg(long, default_value = "driven", value_parser = word(&Devices::ALL.map(|devices| (devices.name(), devices))))]
+    pub devices: Devices,
+    /// The bounds to start from
+    #[arg(long, value_name = "NAME,NAME=VALUE,…", default_value = "quick")]
+    pub scope: Choice,
+    /// Give up a run that has found more distinct states
+    #[arg(long, value_name = "N", default_value_t = 3_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_states: u64,
+}
+
+impl Scopes {
+    /// What the job is told. One search: a disagreement of two is looked for by `check`.
+    pub fn options(&self) -> Options {
+        Options {
+            threat: Some(self.threat),
+            devices: Some(self.devices),
+            scope: self.scope.clone(),
+            limits: Limits {
+                max_states: Some(self.max_states),
+                timeout: None,
+            },
+            engine: Engine::Levels,
+            caches: CacheMode::Saturated,
+        }
+    }
 }
 
 const CACHES: [(&str, CacheMode); 2] = [

@@ -100,6 +100,23 @@ pub fn run(specs: &[Spec], options: &Options, watch: &dyn Watch) -> Result<Repor
     Ok(report)
 }
 
+/// Runs one part of a scope under one threat and kind of device.
+pub fn one_part(
+    spec: &Spec,
+    part: &Part,
+    (threat, devices): (Threat, Devices),
+    options: &Options,
+    watch: &dyn Watch,
+) -> Result<PartReport, Error> {
+    let who = run::Who {
+        spec,
+        part,
+        threat,
+        devices,
+    };
+    run::part(&who, options, watch)
+}
+
 /// Runs all parts of a scope under one threat and kind of device.
 fn pair(
     spec: &Spec,
@@ -110,13 +127,7 @@ fn pair(
 ) -> Result<PairReport, Error> {
     let mut reports = Vec::new();
     for part in parts.iter().filter(|part| part.threats.contains(&threat)) {
-        let who = run::Who {
-            spec,
-            part,
-            threat,
-            devices,
-        };
-        reports.push(run::part(&who, options, watch)?);
+        reports.push(one_part(spec, part, (threat, devices), options, watch)?);
     }
     Ok(PairReport {
         threat,

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod certify;
 pub mod cost;
+pub mod evidence;
 pub mod exit;
 pub mod files;
 pub mod job;

@@ -18,7 +18,7 @@ use vocab::{Devices, PropertyId, Threat, Verdict};
 use crate::cost::Costs;
 use crate::exit::Exit;
 use crate::search::{Found, Why};
-pub(crate) use sections::grouped;
+pub use sections::grouped;
 use trace::Trace;
 
 /// Everything.

@@ -24,6 +24,13 @@ pub struct Dimension {
     set: fn(&mut Bounds, u8),
 }
 
+impl Dimension {
+    /// Sets it; whether a run can have the bounds is for [`check`] to say.
+    pub fn set(&self, bounds: &mut Bounds, value: u8) {
+        (self.set)(bounds, value);
+    }
+}
+
 macro_rules! dimensions {
     ($($name:ident $least:literal ..= $most:path: $meaning:literal;)*) => {
         /// All of them, in the order of reports.
@@ -146,7 +153,7 @@ impl Choice {
 }
 
 /// Whether a run can have these bounds; otherwise the first thing that is wrong.
-fn check(bounds: &Bounds, code: &Code) -> Result<(), String> {
+pub(crate) fn check(bounds: &Bounds, code: &Code) -> Result<(), String> {
     for dimension in DIMENSIONS {
         let (name, value) = (dimension.name, (dimension.get)(bounds));
         if value < dimension.least || usize::from(value) > dimension.most {

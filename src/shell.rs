@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::args::{Args, Check, Command, Format, When};
+use crate::args::{self, Args, Check, Command, Format, When};
 use crate::exit::{Error, Exit};
 use crate::progress::Meter;
 use crate::report::{json, markdown, table};
 use crate::spec::{self, Spec};
-use crate::{files, job, list};
+use crate::{evidence, files, job, list};
 
 /// Set by Ctrl-C.
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
@@ -21,6 +21,7 @@ pub fn run(args: &Args) -> Exit {
     finish(|| match &args.command {
         Command::Check(check) => report(check, When::Always),
         Command::Compare(check) => report(check, When::Never),
+        Command::Scopes(asked) => scopes(asked),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
     })
 }
@@ -51,6 +52,16 @@ fn report(check: &Check, traces: When) -> Result<(String, Exit), Error> {
         Format::Markdown => markdown::render(&report),
     };
     Ok((text, report.exit()))
+}
+
+fn scopes(asked: &args::Scopes) -> Result<(String, Exit), Error> {
+    interruptible()?;
+    let specs = read(&files::named(&asked.paths)?)?;
+    let meter = Meter::new(&INTERRUPT);
+    let pair = (asked.threat, asked.devices);
+    let found = evidence::gather(&specs, pair, &asked.options(), &meter)?;
+    drop(meter);
+    Ok((evidence::render(&found), Exit::AsExpected))
 }
 
 /// Reads all files, and says what is wrong with any of them.
