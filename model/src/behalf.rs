@@ -55,9 +55,10 @@ impl Machine {
             return None;
         }
         let device = match command {
-            Command::CfgiSte(device) | Command::CfgiCdAll(device) | Command::AtcInvAll(device) => {
-                Some(device)
-            }
+            Command::CfgiSte(device)
+            | Command::CfgiCdAll(device)
+            | Command::AtcInvPage(device, _)
+            | Command::AtcInvAll(device) => Some(device),
             Command::CfgiCd(slot) | Command::AtcInv(slot, _) | Command::AtcInvSsid(slot) => {
                 Some(self.device_of(slot))
             }

@@ -23,7 +23,9 @@ pub mod state;
 mod step;
 pub mod trace;
 
-pub use machine::{Axes, Bounds, CacheMode, Hardware, Machine, Setup, TableMemory, VmidPer, limit};
+pub use machine::{
+    Axes, Bounds, CacheMode, Hardware, Machine, S1dss, Setup, TableMemory, VmidPer, limit,
+};
 pub use program::{Code, Instr, OpKind, Pc, SourceStep};
 pub use state::State;
 pub use step::{Cost, Outcome, Seen, Step};

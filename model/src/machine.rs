@@ -1,9 +1,10 @@
 //! What a run is about: the bounds, the hardware, the axes of the variant, the threat, and the programs.
 
-use vocab::{Device, Devices, Frame, Ipa, Slot, Space, Threat, Viommu, Vm};
+use vocab::{Asid, Device, Devices, Frame, Ipa, Slot, Space, Threat, Viommu, Vm};
 
+use crate::caches::GLOBAL;
 use crate::liveness::Live;
-use crate::program::{Code, OpKind};
+use crate::program::{Code, Instr, OpKind};
 
 /// The largest bounds that a state can represent.
 pub mod limit {
@@ -85,6 +86,15 @@ pub enum TableMemory {
     Hypervisor,
 }
 
+/// What becomes of traffic without a SubstreamID: STE.S1DSS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum S1dss {
+    /// It aborts, and traffic with SSID 0 uses CD 0.
+    Terminate,
+    /// It uses CD 0, and traffic with SSID 0 aborts: Arm IHI 0070 G.b, 5.2 "Stream Table Entry", S1DSS=0b10.
+    Ssid0,
+}
+
 /// Who shares a VMID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VmidPer {
@@ -105,6 +115,8 @@ pub struct Axes {
     pub cd_table: TableMemory,
     /// Who shares a VMID.
     pub vmid: VmidPer,
+    /// Who uses the slots with SSID 0.
+    pub s1dss: S1dss,
 }
 
 /// How caches are represented.
@@ -149,6 +161,8 @@ pub struct Machine {
     pub(crate) begin_choices: Vec<u8>,
     /// For each instruction which registers are still read.
     pub(crate) live: Vec<Live>,
+    /// Whether a stage-1 leaf can ever be global.
+    pub(crate) has_globals: bool,
 }
 
 impl Machine {
@@ -164,6 +178,8 @@ impl Machine {
         } = setup;
         let begin_choices = Vec::new();
         let live = crate::liveness::live(&code);
+        let writes_global = |instr: &Instr| matches!(instr, Instr::Pte { global: true, .. });
+        let has_globals = threat != Threat::Honest || code.instrs.iter().any(writes_global);
         let mut machine = Machine {
             bounds,
             hardware,
@@ -174,6 +190,7 @@ impl Machine {
             code,
             begin_choices,
             live,
+            has_globals,
         };
         machine.begin_choices = machine
             .code
@@ -195,6 +212,16 @@ impl Machine {
     /// The device of a slot.
     pub fn device_of(&self, slot: Slot) -> Device {
         Device(slot.0 / self.bounds.ssids)
+    }
+
+    /// Whether a slot is used by traffic without a SubstreamID, rather than by traffic with its SSID.
+    pub fn is_without_ssid(&self, slot: Slot) -> bool {
+        self.axes.s1dss == S1dss::Ssid0 && slot.0 % self.bounds.ssids == 0
+    }
+
+    /// The ASIDs of a vIOMMU, and what stands in the place of one in the tags of global entries.
+    pub(crate) fn asids_and_global(&self) -> impl Iterator<Item = Asid> + use<> {
+        (0..self.bounds.asids).map(Asid).chain([GLOBAL])
     }
 
     /// The VM of a vIOMMU.

@@ -1,6 +1,6 @@
 //! `[axes]`: in what variants differ that is not a program. The words and their meanings are tables, which `nestcheck list` prints.
 
-use model::{Axes, TableMemory, VmidPer};
+use model::{Axes, S1dss, TableMemory, VmidPer};
 use vocab::Opcode;
 
 use super::fields::{Fields, choice, choices, flag, number};
@@ -74,6 +74,19 @@ const VMID: Words<VmidPer> = &[
     ("host", VmidPer::Host, "all share one"),
 ];
 
+const S1DSS: Words<S1dss> = &[
+    (
+        "terminate",
+        S1dss::Terminate,
+        "it aborts, and traffic with SSID 0 uses CD 0; the default",
+    ),
+    (
+        "ssid0",
+        S1dss::Ssid0,
+        "it uses CD 0, traffic with SSID 0 aborts, and ATC_INV(slot) of SSID 0 finds nothing of it",
+    ),
+];
+
 fn pairs<T: Copy>(words: Words<T>) -> Vec<(&'static str, T)> {
     words
         .iter()
@@ -109,6 +122,11 @@ pub fn axes() -> Vec<AxisWords> {
         axis("cd_table.writer", "who writes it", meanings(WRITER)),
         axis("vmid", "who has a VMID of its own", meanings(VMID)),
         axis(
+            "s1dss",
+            "STE.S1DSS: what becomes of traffic without SubstreamID",
+            meanings(S1DSS),
+        ),
+        axis(
             "accepts",
             "the opcodes that `hwq fixup(command)` does not refuse",
             Opcode::ALL
@@ -133,7 +151,7 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<
     let fields = Fields::of(
         "[axes]",
         node,
-        &["ats", "cd_table", "vmid", "accepts", "cut"],
+        &["ats", "cd_table", "vmid", "s1dss", "accepts", "cut"],
         sink,
     )?;
     let ats = fields.need("ats", sink).and_then(|node| flag(node, sink));
@@ -151,12 +169,17 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<
         Some(node) => number(node, 1, u8::MAX, "", sink),
         None => Some(1),
     };
+    let s1dss = match fields.get("s1dss") {
+        Some(node) => choice("s1dss", node, &pairs(S1DSS), sink),
+        None => Some(S1dss::Terminate),
+    };
     let (cd_table, writer) = table?;
     Some(AxesRead {
         axes: Axes {
             ats: ats?,
             cd_table,
             vmid: vmid?,
+            s1dss: s1dss?,
         },
         writer,
         accepts,
