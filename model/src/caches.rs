@@ -18,8 +18,7 @@ use crate::machine::limit;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
 pub struct Caches {
-    /// Stage-1 entries, tag {VMID, ASID or [`GLOBAL`], page}: which intermediate page, and (a ghost) which space's tables said so;
-    /// of global entries, which are every space's, [`ANY_SPACE`].
+    /// Stage-1 entries, tag {VMID, ASID or [`GLOBAL`], page}: which intermediate page, and (a ghost) which space's tables said so.
     pub s1: [u16; TAGS],
     /// Word 0 of STEs, tag {StreamID}: [`ste0`] values.
     pub ste0: [u8; limit::DEVICES],
@@ -118,9 +117,6 @@ pub fn values(set: u8) -> impl Iterator<Item = u8> {
 
 /// In the place of an ASID: entries from leaves with nG=0, which hit for every ASID of their VMID (3.17, "global").
 pub const GLOBAL: Asid = Asid(limit::ASIDS as u8);
-
-/// What stands for the space in a global stage-1 entry: whose tables it came from is forgotten, since P-ALIAS does not ask.
-pub const ANY_SPACE: Space = Space(0);
 
 /// How many cells there are for {VMID, ASID or global, page}.
 pub const TAGS: usize = limit::VMIDS * (limit::ASIDS + 1) * limit::PAGES;
