@@ -10,8 +10,7 @@
 use vocab::{Asid, Device, Devices, Frame, Ipa, Page, Slot, Space, Threat, Viommu, Vm, Vmid};
 
 use crate::caches::{
-    ANY_SPACE, Caches, GLOBAL, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste2, tag,
-    values,
+    Caches, GLOBAL, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste2, tag, values,
 };
 use crate::machine::{Machine, TableMemory, limit};
 use crate::state::{State, descriptor, leaf, pte};
@@ -181,14 +180,13 @@ fn stage_1_results(
 ) -> (u16, u16) {
     let foreign = machine.vm_of(machine.viommu_of(space)) != vm;
     if foreign || machine.guest_memory_is_anything() {
-        let any =
-            |space| (0..machine.bounds.ipas).fold(0, |set, ipa| set | s1_bit(space, Ipa(ipa)));
-        return (any(space), any(ANY_SPACE));
+        let any = (0..machine.bounds.ipas).fold(0, |set, ipa| set | s1_bit(space, Ipa(ipa)));
+        return (any, any);
     }
     match pte::decode(state.memory.pte[leaf(space, page)]) {
         None => (0, 0),
         Some((ipa, false)) => (s1_bit(space, ipa), 0),
-        Some((ipa, true)) => (0, s1_bit(ANY_SPACE, ipa)),
+        Some((ipa, true)) => (0, s1_bit(space, ipa)),
     }
 }
 

@@ -119,16 +119,13 @@ impl Machine {
                 entries.extend(words.map(|words| (CD, format!("{name}: {words}"))));
             }
         }
-        for (name, asid, cell) in self.tagged() {
+        for (name, cell) in self.tagged() {
             let set = caches.s1[cell];
             let results = (0..limit::SPACES as u8)
                 .map(Space)
                 .flat_map(|space| (0..limit::IPAS as u8).map(move |ipa| (space, Ipa(ipa))))
                 .filter(|(space, ipa)| set & s1_bit(*space, *ipa) != 0);
-            let results = list(results, |(space, ipa)| match asid {
-                GLOBAL => ipa.to_string(),
-                _ => format!("{ipa} by {space}"),
-            });
+            let results = list(results, |(space, ipa)| format!("{ipa} by {space}"));
             entries.extend(results.map(|results| (STAGE_1, format!("{name} -> {results}"))));
         }
         for vmid in (0..self.bounds.vmids).map(Vmid) {
@@ -137,7 +134,7 @@ impl Machine {
                 entries.extend(frames.map(|to| (STAGE_2, format!("{vmid} {ipa} -> {to}"))));
             }
         }
-        for (name, _, cell) in self.tagged() {
+        for (name, cell) in self.tagged() {
             entries.extend(frames(caches.tlb[cell]).map(|to| (TLB, format!("{name} -> {to}"))));
         }
         for slot in (0..self.slots()).map(Slot) {
@@ -171,7 +168,7 @@ impl Machine {
                 }
             }
         }
-        for (name, _, cell) in self.tagged() {
+        for (name, cell) in self.tagged() {
             if has(tags.tlb, cell) {
                 names.push(format!("{TLB} {name}"));
             }
@@ -193,8 +190,8 @@ impl Machine {
         names
     }
 
-    /// Every {VMID, ASID or global, page} by name, its ASID, and its cell.
-    fn tagged(&self) -> impl Iterator<Item = (String, Asid, usize)> {
+    /// Every {VMID, ASID or global, page} with its cell.
+    fn tagged(&self) -> impl Iterator<Item = (String, usize)> {
         let pages = self.bounds.pages;
         let each = move |vmid| {
             self.asids_and_global()
@@ -203,7 +200,7 @@ impl Machine {
         let vmids = (0..self.bounds.vmids).map(Vmid);
         vmids.flat_map(each).map(|(vmid, asid, page)| {
             let name = format!("{vmid} {} {page}", asid_name(asid));
-            (name, asid, tag(vmid, asid, page))
+            (name, tag(vmid, asid, page))
         })
     }
 }
