@@ -5,14 +5,14 @@
 //! queues, SYNCs of several threads under way at once and issued late. Whatever it has cached the saturated mode must have too.
 
 use proptest::prelude::*;
-use vocab::{Asid, Devices, Space, Threat, Viommu, Vm, Vmid};
+use vocab::{Asid, Devices, Ipa, Space, Threat, Viommu, Vm, Vmid};
 
 use crate::caches::{Caches, cd0, cd1, ste0, ste2};
 use crate::machine::{
-    Axes, Bounds, CacheMode, Hardware, Machine, Setup, TableMemory, VmidPer, limit,
+    Axes, Bounds, CacheMode, Hardware, Machine, S1dss, Setup, TableMemory, VmidPer, limit,
 };
 use crate::program::Code;
-use crate::state::{InFlight, State};
+use crate::state::{InFlight, State, pte};
 
 /// A source of small numbers that a failing case can be shrunk by.
 struct Dice(std::vec::IntoIter<u32>);
@@ -51,6 +51,11 @@ fn machine(kind: u8, caches: CacheMode) -> Machine {
             ats: true,
             cd_table: TableMemory::Guest,
             vmid: VmidPer::Viommu,
+            s1dss: if bit(5) {
+                S1dss::Ssid0
+            } else {
+                S1dss::Terminate
+            },
         },
         threat: if bit(3) {
             Threat::Scribbling
@@ -79,7 +84,7 @@ fn begin(machine: &Machine) -> State {
                 cd1::ttb(Space(viommu as u8 + 2 * (slot as u8 % 2)));
         }
     }
-    state.memory.pte = std::array::from_fn(|place| 1 + place as u8 % 2);
+    state.memory.pte = std::array::from_fn(|place| pte::new(Ipa(place as u8 % 2), place % 3 == 0));
     state.memory.active = 0xf;
     state
 }
@@ -87,7 +92,11 @@ fn begin(machine: &Machine) -> State {
 fn write(dice: &mut Dice, state: &mut State) {
     let memory = &mut state.memory;
     match dice.roll(8) {
-        0 => memory.pte[dice.roll(memory.pte.len())] = dice.roll(3) as u8,
+        0 => {
+            let ipa = Ipa(dice.roll(2) as u8);
+            let entry = [pte::NONE, pte::new(ipa, false), pte::new(ipa, true)][dice.roll(3)];
+            memory.pte[dice.roll(memory.pte.len())] = entry;
+        }
         1 => {
             let asid = Asid(dice.roll(2) as u8);
             let word = [cd0::INVALID, cd0::valid(asid), cd0::epd(asid)][dice.roll(3)];
@@ -249,7 +258,7 @@ proptest! {
     })]
 
     #[test]
-    fn saturated_caches_never_say_less(kind in 0u8..32, rolls in proptest::collection::vec(any::<u32>(), 2000)) {
+    fn saturated_caches_never_say_less(kind in 0u8..64, rolls in proptest::collection::vec(any::<u32>(), 2000)) {
         let result = run(kind, rolls, 60);
         prop_assert!(result.is_ok(), "{}", result.unwrap_err());
     }
