@@ -7,12 +7,15 @@
 //! Every layer reads memory and the layers before it, so one pass over them all reaches the fixpoint. Both cache modes use these
 //! same layers: the saturated one takes all that they offer after every step, the scheduled one takes entries one at a time.
 
-use vocab::{Asid, Device, Devices, Frame, Ipa, Page, Slot, Space, Threat, Viommu, Vm, Vmid};
+use vocab::{
+    Asid, Device, Devices, Frame, Ipa, Page, PropertyId, Slot, Space, Threat, Viommu, Vm, Vmid,
+};
 
 use crate::caches::{
     Caches, GLOBAL, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste2, tag, values,
 };
 use crate::machine::{Machine, TableMemory, limit};
+use crate::property::Property;
 use crate::state::{State, descriptor, leaf, pte};
 
 /// One kind of fetch: reads memory and `from`, adds to `into`.
@@ -149,6 +152,9 @@ fn any_cd(machine: &Machine, viommu: Viommu, slot: Slot, into: &mut Caches) {
 /// Stage 1: any pair of CD words with V=1 and EPD0=0 starts a walk, whose result is tagged {VMID, ASID, page}, or {VMID, page} if the
 /// leaf is global.
 fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
+    // Where global entries tell all that can be reached, only P-ALIAS asks under which ASID there is something.
+    let keeps_own =
+        !machine.globals_tell_all || Property::of(PropertyId::Alias).is_judged(machine.threat);
     for device in (0..machine.bounds.devices).map(Device) {
         for (vmid, vm) in Machine::stage_2_in_use(from, device) {
             for slot in machine.slots_of(device) {
@@ -160,7 +166,9 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
                     for space in values(ttbs).map(|value| Space(value - 1)) {
                         for page in (0..machine.bounds.pages).map(Page) {
                             let (own, global) = stage_1_results(machine, state, space, vm, page);
-                            into.s1[tag(vmid, asid, page)] |= own;
+                            if keeps_own {
+                                into.s1[tag(vmid, asid, page)] |= own;
+                            }
                             into.s1[tag(vmid, GLOBAL, page)] |= global;
                         }
                     }
@@ -208,7 +216,7 @@ fn combine(machine: &Machine, _: &State, from: &Caches, into: &mut Caches) {
         for asid in machine.asids_and_global() {
             for page in (0..machine.bounds.pages).map(Page) {
                 let cell = tag(vmid, asid, page);
-                if from.s1[cell] == 0 {
+                if from.s1[cell] == 0 || (asid != GLOBAL && machine.globals_tell_all) {
                     continue;
                 }
                 for ipa in values(s1_ipas(from.s1[cell])).map(Ipa) {

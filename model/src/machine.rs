@@ -163,6 +163,10 @@ pub struct Machine {
     pub(crate) live: Vec<Live>,
     /// Whether a stage-1 leaf can ever be global.
     pub(crate) has_globals: bool,
+    /// Whether whatever an entry of an ASID lets a request reach a global entry does too, for at least as long, so that the former
+    /// need not be kept: with one ASID and tables that hold anything the walk that yields the one yields the other, and no command
+    /// removes the global one alone.
+    pub(crate) globals_tell_all: bool,
 }
 
 impl Machine {
@@ -182,6 +186,7 @@ impl Machine {
         // A scribbler's tables hold anything, and so does what one VM's tables are found to be through another's stage 2.
         let has_globals =
             threat != Threat::Honest || bounds.vms > 1 || code.instrs.iter().any(writes_global);
+        let globals_tell_all = threat != Threat::Honest && bounds.asids == 1;
         let mut machine = Machine {
             bounds,
             hardware,
@@ -193,6 +198,7 @@ impl Machine {
             begin_choices,
             live,
             has_globals,
+            globals_tell_all,
         };
         machine.begin_choices = machine
             .code
