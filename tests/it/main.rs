@@ -2,7 +2,9 @@
 
 mod audit;
 mod bad_specs;
+mod claims;
 mod cli;
+mod corpus;
 mod costs;
 mod good_specs;
 mod modes;

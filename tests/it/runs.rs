@@ -17,6 +17,11 @@ pub const SHIPPED: &str = "specs";
 /// Small mistakes in them.
 pub const MUTANTS: &str = "specs/mutants";
 
+/// Known bugs.
+pub const CORPUS: &str = "specs/corpus";
+/// What they are bugs of, where that is not shipped.
+pub const FIXED: &str = "specs/corpus/fixed";
+
 /// Far more than any scope of these tests has: one that has grown too large fails in seconds and says so.
 const MOST_STATES: u64 = 2_000_000;
 
