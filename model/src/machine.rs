@@ -224,7 +224,7 @@ impl Machine {
 
     /// Whether a slot is used by traffic without a SubstreamID, rather than by traffic with its SSID.
     pub fn is_without_ssid(&self, slot: Slot) -> bool {
-        self.axes.s1dss == S1dss::Ssid0 && slot.0 % self.bounds.ssids == 0
+        self.axes.s1dss == S1dss::Ssid0 && slot.0.is_multiple_of(self.bounds.ssids)
     }
 
     /// The ASIDs of a vIOMMU, and what stands in the place of one in the tags of global entries.

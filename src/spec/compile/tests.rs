@@ -414,11 +414,18 @@ for page in pages:
     cmdq ATC_INV(device(slot), page)
 """
 "#;
-    check(text, "map", expect![[r#"
+    check(
+        text,
+        "map",
+        expect![[r#"
         00 Pte { space: Reg(Reg(0)), page: Reg(Reg(1)), ipa: Some(Reg(Reg(2))), global: true } {pte(space, page) := global(ipa)}
         01 Return
-    "#]]);
-    check(text, "unbind", expect![[r#"
+    "#]],
+    );
+    check(
+        text,
+        "unbind",
+        expect![[r#"
         02 Cmdq(AtcInvSsid(Reg(Reg(0)))) {cmdq ATC_INV(slot)}
         03 Cmdq(AtcInvAll(DeviceOf(Reg(0)))) {cmdq ATC_INV(device(slot))}
         04 LoadSet(Reg(2), Pages) {for page in pages:}
@@ -429,5 +436,6 @@ for page in pages:
         09 Clear(Reg(4))
         10 Clear(Reg(2))
         11 Return
-    "#]]);
+    "#]],
+    );
 }
