@@ -145,7 +145,7 @@ pub mod pte {
 
     /// Maps to an intermediate page, for one ASID (nG=1) or for every one (nG=0).
     pub const fn new(ipa: Ipa, global: bool) -> u8 {
-        1 + ipa.0 | if global { GLOBAL } else { 0 }
+        (1 + ipa.0) | if global { GLOBAL } else { 0 }
     }
 
     /// What a valid entry maps to, and whether it is global.
