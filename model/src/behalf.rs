@@ -81,9 +81,10 @@ impl Machine {
     /// The device whose StreamID a command carries.
     pub(crate) fn device_named(&self, command: Command) -> Option<Device> {
         match command {
-            Command::CfgiSte(device) | Command::CfgiCdAll(device) | Command::AtcInvAll(device) => {
-                Some(device)
-            }
+            Command::CfgiSte(device)
+            | Command::CfgiCdAll(device)
+            | Command::AtcInvPage(device, _)
+            | Command::AtcInvAll(device) => Some(device),
             Command::CfgiCd(slot) | Command::AtcInv(slot, _) | Command::AtcInvSsid(slot) => {
                 Some(self.device_of(slot))
             }

@@ -3,7 +3,7 @@
 //! Manual     Arm IHI 0070 G.b, 3.21 "Structure access rules and update procedures", 3.17 "TLB tagging, VMIDs, ASIDs and
 //!            participation in broadcast TLB maintenance", 3.9 "Support for PCI Express, PASIDs, PRI, and ATS", chapter 4.
 //! Modelled   STE and CD words, stage-1 entries, stage-2 entries, combined entries, ATC entries, and their tags.
-//! Left out   levels above the leaf, global entries, capacity (any subset may be dropped at any time).
+//! Left out   levels above the leaf, ASET, capacity (any subset may be dropped at any time).
 //!
 //! A cell is one tag; each bit of it is one value. In the saturated mode a set bit says that some cache of the SMMU (or the ATC)
 //! may hold that value now; in the scheduled mode that one does.
@@ -18,8 +18,8 @@ use crate::machine::limit;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
 pub struct Caches {
-    /// Stage-1 entries, tag {VMID, ASID, page}: which intermediate page, and (a ghost) which space's tables said so.
-    pub s1: [u16; limit::VMIDS * limit::ASIDS * limit::PAGES],
+    /// Stage-1 entries, tag {VMID, ASID or [`GLOBAL`], page}: which intermediate page, and (a ghost) which space's tables said so.
+    pub s1: [u16; TAGS],
     /// Word 0 of STEs, tag {StreamID}: [`ste0`] values.
     pub ste0: [u8; limit::DEVICES],
     /// Word 1 of STEs: bit 1 for EATS=1, bit 0 for EATS=0.
@@ -32,9 +32,10 @@ pub struct Caches {
     pub cd1: [u8; limit::SLOTS],
     /// Stage-2 entries, tag {VMID, ipa}: which frames.
     pub s2: [u8; limit::VMIDS * limit::IPAS],
-    /// Combined entries, tag {VMID, ASID, page}: which frames.
-    pub tlb: [u8; limit::VMIDS * limit::ASIDS * limit::PAGES],
-    /// ATC entries, tag {StreamID, SubstreamID, page}: which frames. No ASID: that is the difficulty of the strong ASID model.
+    /// Combined entries, tag {VMID, ASID or [`GLOBAL`], page}: which frames.
+    pub tlb: [u8; TAGS],
+    /// ATC entries, tag {StreamID, SubstreamID or none, page}: which frames. No ASID: that is the difficulty of the strong ASID
+    /// model. Where traffic without SubstreamID uses CD 0, the slot of SSID 0 is that traffic's.
     pub atc: [u8; limit::SLOTS * limit::PAGES],
 }
 
@@ -114,9 +115,15 @@ pub fn values(set: u8) -> impl Iterator<Item = u8> {
     (0..8).filter(move |value| set >> value & 1 == 1)
 }
 
-/// The cell of {VMID, ASID, page}.
+/// In the place of an ASID: entries from leaves with nG=0, which hit for every ASID of their VMID (3.17, "global").
+pub const GLOBAL: Asid = Asid(limit::ASIDS as u8);
+
+/// How many cells there are for {VMID, ASID or global, page}.
+pub const TAGS: usize = limit::VMIDS * (limit::ASIDS + 1) * limit::PAGES;
+
+/// The cell of {VMID, ASID, page}; of {VMID, page} if the ASID is [`GLOBAL`].
 pub const fn tag(vmid: Vmid, asid: Asid, page: Page) -> usize {
-    (vmid.index() * limit::ASIDS + asid.index()) * limit::PAGES + page.index()
+    (vmid.index() * (limit::ASIDS + 1) + asid.index()) * limit::PAGES + page.index()
 }
 
 /// The cell of {VMID, ipa}.
@@ -237,6 +244,7 @@ mod tests {
         assert!(ste0::nested(Viommu(limit::VIOMMUS as u8 - 1)) < 8);
         assert!(ste2::new(Vmid(limit::VMIDS as u8 - 1), Vm(limit::VMS as u8 - 1)) < 8);
         const { assert!(limit::SPACES * limit::IPAS <= 16 && limit::VMS * limit::IPAS <= 8) }
+        const { assert!(TAGS <= 16, "a set of tags is a u16") }
     }
 
     #[test]

@@ -2,13 +2,13 @@
 //!
 //! Manual     Arm IHI 0070 G.b, 4.3 "Configuration structure invalidation", 4.4 "TLB invalidation", 4.5 "ATS and PRI".
 //! Modelled   opcodes, VMID, ASID, page, StreamID, SubstreamID; over-invalidation only where the manual's text demands it.
-//! Left out   ranges (NUM, SCALE, TG, TTL), Leaf, global entries, CFGI ranges, error reports.
+//! Left out   ranges (NUM, SCALE, TG, TTL), Leaf, CFGI ranges, error reports.
 
 use bytemuck::{Pod, Zeroable};
 
 use vocab::{Asid, Command, Device, Ipa, Page, Slot, Vmid};
 
-use crate::caches::{Caches, atc_tag, s2_tag, tag};
+use crate::caches::{Caches, GLOBAL, atc_tag, s2_tag, tag};
 use crate::machine::{Machine, limit};
 
 /// The VMID field of a command as a guest writes it, who does not know its VMID. It names no VMID of ours: the value 0 that
@@ -27,7 +27,7 @@ pub struct Tags {
     pub s2: u16,
     /// Stage-1 and combined entries by [`tag`].
     pub tlb: u16,
-    /// ATC entries by [`atc_tag`].
+    /// ATC entries by [`atc_tag`]; behind them, by [`ssid_0_tag`], what is named where nothing is ever cached.
     pub atc: u16,
 }
 
@@ -80,11 +80,12 @@ impl Machine {
             Command::TlbiNsnhAll => {
                 (0..self.bounds.vmids).for_each(|vmid| tlbi_s12_vmall(self, &mut tags, Vmid(vmid)));
             }
-            Command::AtcInv(slot, page) => atc_inv(&mut tags, slot, page),
+            Command::AtcInv(slot, page) => atc_inv(self, &mut tags, slot, page),
             Command::AtcInvSsid(slot) => atc_inv_ssid(self, &mut tags, slot),
+            Command::AtcInvPage(device, page) => atc_inv_page(self, &mut tags, device, page),
             Command::AtcInvAll(device) => {
-                self.slots_of(device)
-                    .for_each(|slot| atc_inv_ssid(self, &mut tags, slot));
+                (0..self.bounds.pages)
+                    .for_each(|page| atc_inv_page(self, &mut tags, device, Page(page)));
             }
         }
         tags
@@ -109,9 +110,15 @@ impl Machine {
         }
         fill_cells(&mut hits.s2, tags.s2);
         fill_cells(&mut hits.atc, tags.atc);
-        fill_cells(&mut hits.tlb, tags.tlb);
+        let tlb = if self.has_globals {
+            tags.tlb
+        } else {
+            // What is never cached must not tell commands in flight apart.
+            tags.tlb & !global_tags(self)
+        };
+        fill_cells(&mut hits.tlb, tlb);
         for (cell, s1) in hits.s1.iter_mut().enumerate() {
-            if tags.tlb >> cell & 1 == 1 {
+            if tlb >> cell & 1 == 1 {
                 *s1 = 0xffff;
             }
         }
@@ -123,9 +130,9 @@ impl Machine {
             let frames = (0..self.bounds.vms).fold(0, |frames, vm| {
                 frames | 1 << self.frame(vocab::Vm(vm), ipa).0
             });
-            for asid in 0..self.bounds.asids {
+            for asid in self.asids_and_global() {
                 for page in 0..self.bounds.pages {
-                    hits.tlb[tag(vmid, Asid(asid), Page(page))] = frames;
+                    hits.tlb[tag(vmid, asid, Page(page))] = frames;
                 }
             }
         }
@@ -147,6 +154,15 @@ fn fill_cells<const N: usize>(cells: &mut [u8; N], tags: u16) {
     }
 }
 
+/// The tags of all global entries.
+fn global_tags(machine: &Machine) -> u16 {
+    let mut tags = Tags::default();
+    for vmid in (0..machine.bounds.vmids).map(Vmid) {
+        tlbi_nh_asid(machine, &mut tags, vmid, GLOBAL);
+    }
+    tags.tlb
+}
+
 /// CMD_CFGI_STE: invalidates the STE, and with it all CDs that were cached through that StreamID (4.3).
 fn cfgi_ste(machine: &Machine, tags: &mut Tags, device: Device) {
     tags.ste |= 1 << device.0;
@@ -165,26 +181,32 @@ fn cfgi_cd_all(machine: &Machine, tags: &mut Tags, device: Device) {
         .for_each(|slot| cfgi_cd(tags, slot));
 }
 
-/// CMD_TLBI_NH_ALL: all stage-1 and combined entries of a VMID; not those of stage 2 alone (4.4).
+/// CMD_TLBI_NH_ALL: all stage-1 and combined entries of a VMID, global ones too; not those of stage 2 alone (4.4).
 fn tlbi_nh_all(machine: &Machine, tags: &mut Tags, vmid: Vmid) {
-    (0..machine.bounds.asids).for_each(|asid| tlbi_nh_asid(machine, tags, vmid, Asid(asid)));
+    (0..machine.bounds.pages).for_each(|page| tlbi_nh_vaa(machine, tags, vmid, Page(page)));
 }
 
-/// CMD_TLBI_NH_ASID: the entries of one ASID in a VMID (4.4). Global entries, which it would leave, are not modelled.
+/// CMD_TLBI_NH_ASID: the entries of one ASID in a VMID; global entries stay, whichever ASID they were made for (4.4).
 fn tlbi_nh_asid(machine: &Machine, tags: &mut Tags, vmid: Vmid, asid: Asid) {
-    (0..machine.bounds.pages).for_each(|page| tlbi_nh_va(tags, vmid, asid, Page(page)));
+    (0..machine.bounds.pages).for_each(|page| tlb_page(tags, vmid, asid, Page(page)));
 }
 
-/// CMD_TLBI_NH_VA: one page of one ASID in a VMID (4.4).
+/// CMD_TLBI_NH_VA: one page in a VMID, as one ASID has it and as it is global (4.4).
 fn tlbi_nh_va(tags: &mut Tags, vmid: Vmid, asid: Asid, page: Page) {
+    tlb_page(tags, vmid, asid, page);
+    tlb_page(tags, vmid, GLOBAL, page);
+}
+
+/// CMD_TLBI_NH_VAA: one page of every ASID in a VMID, and as it is global (4.4).
+fn tlbi_nh_vaa(machine: &Machine, tags: &mut Tags, vmid: Vmid, page: Page) {
+    (0..machine.bounds.asids).for_each(|asid| tlbi_nh_va(tags, vmid, Asid(asid), page));
+}
+
+/// One page of one ASID, or as it is global; a VMID that is none of ours has none.
+fn tlb_page(tags: &mut Tags, vmid: Vmid, asid: Asid, page: Page) {
     if vmid.index() < limit::VMIDS {
         tags.tlb |= 1 << tag(vmid, asid, page);
     }
-}
-
-/// CMD_TLBI_NH_VAA: one page of every ASID in a VMID (4.4).
-fn tlbi_nh_vaa(machine: &Machine, tags: &mut Tags, vmid: Vmid, page: Page) {
-    (0..machine.bounds.asids).for_each(|asid| tlbi_nh_va(tags, vmid, Asid(asid), page));
 }
 
 /// CMD_TLBI_S2_IPA: one intermediate page of a VMID. It need not find combined entries (4.4).
@@ -200,14 +222,34 @@ fn tlbi_s12_vmall(machine: &Machine, tags: &mut Tags, vmid: Vmid) {
     (0..machine.bounds.ipas).for_each(|ipa| tlbi_s2_ipa(tags, vmid, Ipa(ipa)));
 }
 
-/// CMD_ATC_INV with SSV=1: one page of one SubstreamID of a device (4.5). Keyed by stream, never by ASID.
-fn atc_inv(tags: &mut Tags, slot: Slot, page: Page) {
-    tags.atc |= 1 << atc_tag(slot, page);
+/// CMD_ATC_INV with SSV=1: one page of one SubstreamID of a device (4.5). Keyed by stream, never by ASID. Where CD 0 is for traffic
+/// without SubstreamID, what that traffic has cached is not tagged with SSID 0.
+fn atc_inv(machine: &Machine, tags: &mut Tags, slot: Slot, page: Page) {
+    tags.atc |= match machine.is_without_ssid(slot) {
+        true => 1 << ssid_0_tag(machine.device_of(slot), page),
+        false => 1 << atc_tag(slot, page),
+    };
 }
 
 /// CMD_ATC_INV with SSV=1 and size 52: all pages of one SubstreamID (4.5).
 fn atc_inv_ssid(machine: &Machine, tags: &mut Tags, slot: Slot) {
-    (0..machine.bounds.pages).for_each(|page| atc_inv(tags, slot, Page(page)));
+    (0..machine.bounds.pages).for_each(|page| atc_inv(machine, tags, slot, Page(page)));
+}
+
+/// CMD_ATC_INV with SSV=0: one page of a device, as traffic without SubstreamID has cached it and as any SubstreamID has (4.5;
+/// drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c: arm_smmu_atc_inv_to_cmd, "ATS and PASID": a request without PASID prefix
+/// invalidates entries with one too).
+fn atc_inv_page(machine: &Machine, tags: &mut Tags, device: Device, page: Page) {
+    for slot in machine.slots_of(device) {
+        tags.atc |= 1 << atc_tag(slot, page);
+        atc_inv(machine, tags, slot, page);
+    }
+}
+
+/// The tag {StreamID, SSID 0, page} where CD 0 is for traffic without SubstreamID: traffic with SSID 0 aborts, so nothing is cached
+/// under it, but it is a device's own, and may be asked for.
+pub(crate) const fn ssid_0_tag(device: Device, page: Page) -> usize {
+    limit::SLOTS * limit::PAGES + device.index() * limit::PAGES + page.index()
 }
 
 /// A command as a number that is never 0: the opcode's place in the manual's order, then its fields in four bits each.
@@ -226,6 +268,7 @@ pub(crate) fn encode(command: Command) -> u16 {
         Command::AtcInv(slot, page) => (11, slot.0, page.0, 0),
         Command::AtcInvSsid(slot) => (12, slot.0, 0, 0),
         Command::AtcInvAll(device) => (13, device.0, 0, 0),
+        Command::AtcInvPage(device, page) => (14, device.0, page.0, 0),
     };
     debug_assert!(
         a < 16 && b < 16 && c < 16,
@@ -253,6 +296,7 @@ pub(crate) fn decode(code: u16) -> Option<Command> {
         11 => Command::AtcInv(Slot(a), Page(b)),
         12 => Command::AtcInvSsid(Slot(a)),
         13 => Command::AtcInvAll(Device(a)),
+        14 => Command::AtcInvPage(Device(a), Page(b)),
         _ => panic!("{code:#x} is no encoded command: a state was changed from outside"),
     })
 }
@@ -272,6 +316,12 @@ impl Machine {
         for slot in (0..self.slots()).map(Slot) {
             all.extend([Command::CfgiCd(slot), Command::AtcInvSsid(slot)]);
             all.extend((0..bounds.pages).map(|page| Command::AtcInv(slot, Page(page))));
+        }
+        // Where a space has one page only, that page is all that a device holds: AtcInvAll once more.
+        if bounds.pages > 1 {
+            for device in (0..bounds.devices).map(Device) {
+                all.extend((0..bounds.pages).map(|page| Command::AtcInvPage(device, Page(page))));
+            }
         }
         for vmid in (0..bounds.vmids).map(Vmid).chain([GUEST_VMID]) {
             all.extend([Command::TlbiNhAll(vmid), Command::TlbiS12Vmall(vmid)]);

@@ -1,4 +1,5 @@
-//! Saturated caches against their definition: straight-line programs on one device, one page, two queues.
+//! Saturated caches against their definition: straight-line programs on one device, one page, two queues. A leaf may be global, and
+//! the device's traffic may be without SubstreamID.
 //!
 //! The definition keeps every cache content that scheduled hardware can have: it fills one entry at a time, drops any entry at any
 //! time, and lets a command take effect at any moment between its issue and its SYNC. The saturated rule keeps one set and the
@@ -8,35 +9,125 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
-use vocab::{Asid, Command, Devices, Ipa, Page, Slot, Threat, Vmid};
+use vocab::{Asid, Command, Device, Devices, Ipa, Page, Slot, Threat, Vmid};
 
-use crate::caches::{Caches, bit, cd0, cd1};
+use crate::caches::{Caches, GLOBAL, bit, cd0, cd1, tag};
 use crate::machine::{
-    Axes, Bounds, CacheMode, Errors, Hardware, Machine, Setup, TableMemory, VmidPer, limit,
+    Axes, Bounds, CacheMode, Errors, Hardware, Machine, S1dss, Setup, TableMemory, VmidPer, limit,
 };
 use crate::program::Code;
-use crate::state::{InFlight, State};
+use crate::state::{InFlight, State, pte};
 use crate::step::{Outcome, Step};
 
 /// What a straight-line program consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Cd(bool),
-    Pte(bool),
+    Pte(Leaf),
     S2(bool),
     Issue(u8, Command),
     Sync(u8),
 }
 
-const COMMANDS: [Command; 5] = [
-    Command::CfgiCd(Slot(0)),
-    Command::TlbiNhVa(Vmid(0), Asid(0), Page(0)),
-    Command::TlbiS2Ipa(Vmid(0), Ipa(0)),
-    Command::TlbiS12Vmall(Vmid(0)),
-    Command::AtcInv(Slot(0), Page(0)),
-];
+/// What the stage-1 leaf says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaf {
+    None,
+    Own,
+    Global,
+}
 
-fn machine(in_order: bool, caches: CacheMode) -> Machine {
+const CFGI_CD: Command = Command::CfgiCd(Slot(0));
+const TLBI_NH_VA: Command = Command::TlbiNhVa(Vmid(0), Asid(0), Page(0));
+const TLBI_NH_ASID: Command = Command::TlbiNhAsid(Vmid(0), Asid(0));
+const TLBI_S2_IPA: Command = Command::TlbiS2Ipa(Vmid(0), Ipa(0));
+const TLBI_S12_VMALL: Command = Command::TlbiS12Vmall(Vmid(0));
+const ATC_INV: Command = Command::AtcInv(Slot(0), Page(0));
+const ATC_INV_SSV_0: Command = Command::AtcInvPage(Device(0), Page(0));
+
+/// What programs consist of: the machine's traffic, how leaves may map, and commands.
+struct Alphabet {
+    s1dss: S1dss,
+    leaves: &'static [Leaf],
+    commands: &'static [Command],
+}
+
+/// Leaves with nG=1, traffic with SubstreamID.
+const PLAIN: Alphabet = Alphabet {
+    s1dss: S1dss::Terminate,
+    leaves: &[Leaf::None, Leaf::Own],
+    commands: &[CFGI_CD, TLBI_NH_VA, TLBI_S2_IPA, TLBI_S12_VMALL, ATC_INV],
+};
+
+/// Leaves of both kinds, and the two commands that treat them differently; what CFGI_CD and S12_VMALL do has no part in it.
+const GLOBALS: Alphabet = Alphabet {
+    s1dss: S1dss::Terminate,
+    leaves: &[Leaf::None, Leaf::Own, Leaf::Global],
+    commands: &[TLBI_NH_VA, TLBI_NH_ASID, TLBI_S2_IPA, ATC_INV],
+};
+
+/// Traffic without SubstreamID, and both kinds of ATC_INV.
+const WITHOUT_SSID: Alphabet = Alphabet {
+    s1dss: S1dss::Ssid0,
+    leaves: &[Leaf::None, Leaf::Own],
+    commands: &[CFGI_CD, TLBI_NH_VA, TLBI_S2_IPA, ATC_INV, ATC_INV_SSV_0],
+};
+
+/// Everything, for programs at random.
+const ALL: Alphabet = Alphabet {
+    s1dss: S1dss::Ssid0,
+    leaves: &[Leaf::None, Leaf::Own, Leaf::Global],
+    commands: &[
+        CFGI_CD,
+        TLBI_NH_VA,
+        TLBI_NH_ASID,
+        TLBI_S2_IPA,
+        TLBI_S12_VMALL,
+        ATC_INV,
+        ATC_INV_SSV_0,
+    ],
+};
+
+impl Alphabet {
+    fn actions(&self, queues: u8) -> Vec<Action> {
+        let mut all = vec![
+            Action::Cd(false),
+            Action::Cd(true),
+            Action::S2(false),
+            Action::S2(true),
+        ];
+        all.extend(self.leaves.iter().map(|&leaf| Action::Pte(leaf)));
+        for queue in 0..queues {
+            let commands = self.commands.iter();
+            all.extend(commands.map(|&command| Action::Issue(queue, command)));
+            all.push(Action::Sync(queue));
+        }
+        all
+    }
+
+    /// How many actions are possible at each step: a write changes something if it writes what is not there.
+    fn possible(&self) -> usize {
+        let (cd, s2, sync) = (1, 1, 1);
+        cd + s2 + (self.leaves.len() - 1) + self.commands.len() + sync
+    }
+}
+
+/// A program that writes the global leaf: what is possible of it is decided when a machine is made.
+fn code() -> Code {
+    let any = crate::program::Operand::Reg(crate::program::Reg(0));
+    let global = crate::program::Instr::Pte {
+        space: any,
+        page: any,
+        ipa: Some(any),
+        global: true,
+    };
+    Code {
+        instrs: vec![global, crate::program::Instr::Return],
+        ..Code::default()
+    }
+}
+
+fn machine(s1dss: S1dss, in_order: bool, caches: CacheMode) -> Machine {
     let bounds = Bounds {
         devices: 1,
         ssids: 1,
@@ -62,6 +153,7 @@ fn machine(in_order: bool, caches: CacheMode) -> Machine {
         vmid: VmidPer::Viommu,
         errors: Errors::default(),
         early_bind: false,
+        s1dss,
     };
     let setup = Setup {
         bounds,
@@ -71,7 +163,7 @@ fn machine(in_order: bool, caches: CacheMode) -> Machine {
         devices: Devices::Wild,
         caches,
     };
-    Machine::new(setup, Code::default())
+    Machine::new(setup, code())
 }
 
 /// Everything mapped, valid and not yet cached.
@@ -80,7 +172,7 @@ fn begin(machine: &Machine) -> State {
     state.caches = Caches::default();
     state.memory.cd0[0] = cd0::valid(Asid(0));
     state.memory.cd1[0] = cd1::ttb(vocab::Space(0));
-    state.memory.pte[0] = 1;
+    state.memory.pte[0] = pte::new(Ipa(0), false);
     state
 }
 
@@ -95,7 +187,13 @@ fn write(state: &mut State, action: Action) -> bool {
                 cd0::INVALID
             };
         }
-        Action::Pte(mapped) => state.memory.pte[0] = mapped as u8,
+        Action::Pte(to) => {
+            state.memory.pte[0] = match to {
+                Leaf::None => pte::NONE,
+                Leaf::Own => pte::new(Ipa(0), false),
+                Leaf::Global => pte::new(Ipa(0), true),
+            };
+        }
         Action::S2(mapped) => state.memory.s2[0] = mapped as u8,
         Action::Issue(..) | Action::Sync(_) => return true,
     }
@@ -223,7 +321,8 @@ fn constant() -> Caches {
 }
 
 fn accesses(caches: &Caches) -> bool {
-    caches.cd0[0] & bit(cd0::valid(Asid(0))) != 0 && caches.tlb[0] != 0
+    let hits = [Asid(0), GLOBAL].map(|asid| caches.tlb[tag(Vmid(0), asid, Page(0))]);
+    caches.cd0[0] & bit(cd0::valid(Asid(0))) != 0 && hits != [0, 0]
 }
 
 /// Says how the two readings differ after a program, if they do.
@@ -248,16 +347,18 @@ fn difference(program: &[Action], definition: &Definition, rule: &State) -> Opti
 }
 
 struct Walk {
+    alphabet: &'static Alphabet,
     definition: Machine,
     rule: Machine,
     programs: usize,
 }
 
 impl Walk {
-    fn new(in_order: bool) -> Self {
+    fn new(alphabet: &'static Alphabet, in_order: bool) -> Self {
         Walk {
-            definition: machine(in_order, CacheMode::Scheduled),
-            rule: machine(in_order, CacheMode::Saturated),
+            alphabet,
+            definition: machine(alphabet.s1dss, in_order, CacheMode::Scheduled),
+            rule: machine(alphabet.s1dss, in_order, CacheMode::Saturated),
             programs: 0,
         }
     }
@@ -294,7 +395,7 @@ impl Walk {
         if program.len() == length {
             return;
         }
-        for action in alphabet(1) {
+        for action in self.alphabet.actions(1) {
             if !write(&mut rule.clone(), action) {
                 continue;
             }
@@ -306,62 +407,108 @@ impl Walk {
     }
 }
 
-fn alphabet(queues: u8) -> Vec<Action> {
-    let mut all = Vec::new();
-    for to in [false, true] {
-        all.extend([Action::Cd(to), Action::Pte(to), Action::S2(to)]);
-    }
-    for queue in 0..queues {
-        all.extend(COMMANDS.map(|command| Action::Issue(queue, command)));
-        all.push(Action::Sync(queue));
-    }
-    all
-}
-
-/// 4 in the plain suite; NESTCHECK_EXACTNESS_LENGTH=5 repeats the measure of docs/semantics.md.
-fn length() -> usize {
-    std::env::var("NESTCHECK_EXACTNESS_LENGTH").map_or(4, |length| {
+/// How long programs are in the plain suite; NESTCHECK_EXACTNESS_LENGTH repeats the measures of docs/semantics.md.
+fn length(plain: usize) -> usize {
+    std::env::var("NESTCHECK_EXACTNESS_LENGTH").map_or(plain, |length| {
         length
             .parse()
             .expect("NESTCHECK_EXACTNESS_LENGTH is a number of steps")
     })
 }
 
-fn exhaustive(in_order: bool) {
-    let mut walk = Walk::new(in_order);
+fn exhaustive(alphabet: &'static Alphabet, in_order: bool, length: usize) {
+    let mut walk = Walk::new(alphabet, in_order);
     let (definition, rule) = walk.start();
-    walk.all(&mut Vec::new(), &definition, &rule, length());
+    walk.all(&mut Vec::new(), &definition, &rule, length);
     println!(
-        "{} programs up to length {}, no difference",
+        "{} programs up to length {length}, no difference",
         walk.programs,
-        length()
     );
-    // Nine actions are possible at each step: three of the six writes change something, five commands, one SYNC.
+    let possible = alphabet.possible();
     assert_eq!(
         walk.programs,
-        (0..=length() as u32).map(|steps| 9usize.pow(steps)).sum()
+        (0..=length as u32)
+            .map(|steps| possible.pow(steps))
+            .sum::<usize>()
     );
 }
 
 #[test]
 fn saturated_is_exact_out_of_order() {
-    exhaustive(false);
+    exhaustive(&PLAIN, false, length(4));
 }
 
 #[test]
 fn saturated_is_exact_in_order() {
-    exhaustive(true);
+    exhaustive(&PLAIN, true, length(4));
+}
+
+#[test]
+fn saturated_is_exact_with_global_leaves() {
+    // Entries of both kinds at once: there are so many contents of caches that length 4 takes minutes.
+    exhaustive(&GLOBALS, false, length(3));
+    exhaustive(&GLOBALS, true, length(3));
+}
+
+#[test]
+fn saturated_is_exact_without_ssid() {
+    exhaustive(&WITHOUT_SSID, false, length(3));
+    exhaustive(&WITHOUT_SSID, true, length(3));
+}
+
+/// What is cached after a program, by the rule; the definition must agree.
+fn after(walk: &Walk, program: &[Action]) -> Caches {
+    let (mut definition, mut rule) = walk.start();
+    for &action in program {
+        definition = definition.after(&walk.definition, action);
+        rule = saturated(&walk.rule, &rule, action);
+    }
+    assert_eq!(difference(program, &definition, &rule), None);
+    rule.caches
+}
+
+#[test]
+fn an_asid_has_no_part_in_global_entries() {
+    let walk = Walk::new(&GLOBALS, false);
+    let global = tag(Vmid(0), GLOBAL, Page(0));
+    for (command, stays) in [(TLBI_NH_ASID, true), (TLBI_NH_VA, false)] {
+        let program = [
+            Action::Pte(Leaf::Global),
+            Action::Pte(Leaf::None),
+            Action::Issue(0, command),
+            Action::Sync(0),
+        ];
+        let cached = after(&walk, &program);
+        assert_eq!(cached.tlb[tag(Vmid(0), Asid(0), Page(0))], 0);
+        assert_eq!(cached.tlb[global] != 0, stays, "{command:?}");
+        assert_eq!(accesses(&cached), stays);
+    }
+}
+
+#[test]
+fn traffic_without_ssid_has_no_ssid_that_could_be_named() {
+    let walk = Walk::new(&WITHOUT_SSID, false);
+    for (command, stays) in [(ATC_INV, true), (ATC_INV_SSV_0, false)] {
+        let program = [
+            Action::Pte(Leaf::None),
+            Action::Issue(0, TLBI_NH_VA),
+            Action::Sync(0),
+            Action::Issue(0, command),
+            Action::Sync(0),
+        ];
+        assert_eq!(after(&walk, &program).atc[0] != 0, stays, "{command:?}");
+    }
 }
 
 #[test]
 fn a_weaker_rule_would_be_noticed() {
     // Without the doomed set of ATC_INV before the TLBI's SYNC the answer from the stale TLB entry would be lost.
-    let walk = Walk::new(false);
+    let walk = Walk::new(&PLAIN, false);
     let (definition, rule) = walk.start();
     let program = [
-        Action::Pte(false),
-        Action::Issue(0, COMMANDS[1]),
-        Action::Issue(0, COMMANDS[4]),
+        Action::Pte(Leaf::None),
+        Action::Issue(0, TLBI_NH_VA),
+        Action::Issue(0, ATC_INV),
         Action::Sync(0),
     ];
     let mut definition = definition;
@@ -392,12 +539,12 @@ proptest! {
         in_order: bool,
         picks in proptest::collection::vec(any::<prop::sample::Index>(), 1..12),
     ) {
-        let walk = Walk::new(in_order);
+        let walk = Walk::new(&ALL, in_order);
         let (mut definition, mut rule) = walk.start();
         let mut program = Vec::new();
         let mut in_flight = [0, 0];
         for pick in picks {
-            let action = *pick.get(&alphabet(2));
+            let action = *pick.get(&walk.alphabet.actions(2));
             match action {
                 // The definition keeps every command; eight of them at a time is all that a state has room for.
                 Action::Issue(..) if in_flight[0] + in_flight[1] == 4 => continue,
@@ -415,15 +562,15 @@ proptest! {
 
 #[test]
 fn a_sync_completes_only_what_was_in_the_queue_at_its_issue() {
-    let machine = machine(false, CacheMode::Saturated);
+    let machine = machine(S1dss::Terminate, false, CacheMode::Saturated);
     let mut state = begin(&machine);
     machine.settle(&mut state);
-    write(&mut state, Action::Pte(false));
+    write(&mut state, Action::Pte(Leaf::None));
     machine.settle(&mut state);
     // Thread 0 has reached its SYNC; then somebody issues a TLBI behind it.
     machine.cover(&mut state, 0, 0);
     machine
-        .issue(&mut state, 0, COMMANDS[1])
+        .issue(&mut state, 0, TLBI_NH_VA)
         .expect("one command fits");
     machine.settle(&mut state);
     assert!(machine.complete(&mut state, 0, 0));

@@ -1,6 +1,6 @@
 //! Threads execute programs: one visible instruction, then the local ones behind it.
 
-use vocab::{Asid, Command, Page, PropertyId, Slot, Space, Viommu};
+use vocab::{Asid, Command, Ipa, Page, PropertyId, Slot, Space, Viommu};
 
 use crate::allocate::pick;
 use crate::caches::{cd0, cd1, ste0, ste2, values};
@@ -8,7 +8,7 @@ use crate::command::{decode, encode};
 use crate::machine::{Machine, limit};
 use crate::operand::plus_one;
 use crate::program::{Crossing, Instr, Pc, ReadExpr, Reg, Start, Word0};
-use crate::state::{State, Thread, descriptor, leaf, note};
+use crate::state::{State, Thread, descriptor, leaf, note, pte};
 use crate::step::{Beginning, Seen, Stop};
 
 /// More local instructions in a row than any program has: it must be going round in a loop of them.
@@ -97,9 +97,16 @@ impl Machine {
         let value = |operand| self.value(&this, operand);
         let memory = &mut state.memory;
         match instr {
-            Instr::Pte { space, page, ipa } => {
+            Instr::Pte {
+                space,
+                page,
+                ipa,
+                global,
+            } => {
                 if let (Some(space), Some(page)) = (value(space), value(page)) {
-                    memory.pte[leaf(Space(space), Page(page))] = plus_one(ipa.and_then(value));
+                    memory.pte[leaf(Space(space), Page(page))] = ipa
+                        .and_then(value)
+                        .map_or(pte::NONE, |ipa| pte::new(Ipa(ipa), global));
                 }
             }
             Instr::CdWord0 {

@@ -7,13 +7,16 @@
 //! Every layer reads memory and the layers before it, so one pass over them all reaches the fixpoint. Both cache modes use these
 //! same layers: the saturated one takes all that they offer after every step, the scheduled one takes entries one at a time.
 
-use vocab::{Asid, Device, Devices, Frame, Ipa, Page, Slot, Space, Threat, Viommu, Vm, Vmid};
+use vocab::{
+    Asid, Device, Devices, Frame, Ipa, Page, PropertyId, Slot, Space, Threat, Viommu, Vm, Vmid,
+};
 
 use crate::caches::{
-    Caches, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste2, tag, values,
+    Caches, GLOBAL, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste2, tag, values,
 };
 use crate::machine::{Machine, TableMemory, limit};
-use crate::state::{State, descriptor};
+use crate::property::Property;
+use crate::state::{State, descriptor, leaf, pte};
 
 /// One kind of fetch: reads memory and `from`, adds to `into`.
 type Layer = fn(&Machine, &State, from: &Caches, into: &mut Caches);
@@ -146,8 +149,12 @@ fn any_cd(machine: &Machine, viommu: Viommu, slot: Slot, into: &mut Caches) {
     }
 }
 
-/// Stage 1: any pair of CD words with V=1 and EPD0=0 starts a walk, whose result is tagged {VMID, ASID, page}.
+/// Stage 1: any pair of CD words with V=1 and EPD0=0 starts a walk, whose result is tagged {VMID, ASID, page}, or {VMID, page} if the
+/// leaf is global.
 fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
+    // Where global entries tell all that can be reached, only P-ALIAS asks under which ASID there is something.
+    let keeps_own =
+        !machine.globals_tell_all || Property::of(PropertyId::Alias).is_judged(machine.threat);
     for device in (0..machine.bounds.devices).map(Device) {
         for (vmid, vm) in Machine::stage_2_in_use(from, device) {
             for slot in machine.slots_of(device) {
@@ -158,8 +165,11 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
                     }
                     for space in values(ttbs).map(|value| Space(value - 1)) {
                         for page in (0..machine.bounds.pages).map(Page) {
-                            into.s1[tag(vmid, asid, page)] |=
-                                stage_1_result(machine, state, space, vm, page);
+                            let (own, global) = stage_1_results(machine, state, space, vm, page);
+                            if keeps_own {
+                                into.s1[tag(vmid, asid, page)] |= own;
+                            }
+                            into.s1[tag(vmid, GLOBAL, page)] |= global;
                         }
                     }
                 }
@@ -168,16 +178,24 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
     }
 }
 
-/// What the tables of a space, read through the stage 2 of `vm`, say of a page.
-fn stage_1_result(machine: &Machine, state: &State, space: Space, vm: Vm, page: Page) -> u16 {
+/// What the tables of a space, read through the stage 2 of `vm`, say of a page: by leaves with nG=1, and by global ones.
+fn stage_1_results(
+    machine: &Machine,
+    state: &State,
+    space: Space,
+    vm: Vm,
+    page: Page,
+) -> (u16, u16) {
     let foreign = machine.vm_of(machine.viommu_of(space)) != vm;
     if foreign || machine.guest_memory_is_anything() {
-        return (0..machine.bounds.ipas).fold(0, |set, ipa| set | s1_bit(space, Ipa(ipa)));
+        let any = (0..machine.bounds.ipas).fold(0, |set, ipa| set | s1_bit(space, Ipa(ipa)));
+        return (any, any);
     }
-    state
-        .memory
-        .ipa(space, page)
-        .map_or(0, |ipa| s1_bit(space, ipa))
+    match pte::decode(state.memory.pte[leaf(space, page)]) {
+        None => (0, 0),
+        Some((ipa, false)) => (s1_bit(space, ipa), 0),
+        Some((ipa, true)) => (0, s1_bit(space, ipa)),
+    }
 }
 
 /// Stage 2: any usable STE starts a walk, whose result is tagged {VMID, ipa}.
@@ -192,12 +210,15 @@ fn walk_stage_2(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
     }
 }
 
-/// Combined entries: a stage-1 and a stage-2 result of the same VMID, cached as one.
+/// Combined entries: a stage-1 and a stage-2 result of the same VMID, cached as one; global if the stage-1 result is.
 fn combine(machine: &Machine, _: &State, from: &Caches, into: &mut Caches) {
     for vmid in (0..machine.bounds.vmids).map(Vmid) {
-        for asid in (0..machine.bounds.asids).map(Asid) {
+        for asid in machine.asids_and_global() {
             for page in (0..machine.bounds.pages).map(Page) {
                 let cell = tag(vmid, asid, page);
+                if from.s1[cell] == 0 || (asid != GLOBAL && machine.globals_tell_all) {
+                    continue;
+                }
                 for ipa in values(s1_ipas(from.s1[cell])).map(Ipa) {
                     into.tlb[cell] |= from.s2[s2_tag(vmid, ipa)];
                 }
@@ -206,7 +227,7 @@ fn combine(machine: &Machine, _: &State, from: &Caches, into: &mut Caches) {
     }
 }
 
-/// ATS: a request with EATS=1 is answered from the TLB, and the answer is tagged {StreamID, SubstreamID, page}. A TLB hit needs no
+/// ATS: a request with EATS=1 is answered from the TLB, and the answer is tagged {StreamID, SubstreamID or none, page}. A TLB hit needs no
 /// walk, so EPD0=1 does not prevent it.
 fn translate_for_ats(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     if !machine.axes.ats {
@@ -227,7 +248,7 @@ fn translate_for_ats(machine: &Machine, state: &State, from: &Caches, into: &mut
     }
 }
 
-/// The frames that a request of a slot which names a page may be translated to by the TLB.
+/// The frames that a request of a slot which names a page may be translated to by the TLB: entries of its ASID, and global ones.
 fn untranslated(machine: &Machine, caches: &Caches, device: Device, slot: Slot, page: Page) -> u8 {
     debug_assert!(
         machine.device_of(slot) == device,
@@ -236,7 +257,7 @@ fn untranslated(machine: &Machine, caches: &Caches, device: Device, slot: Slot, 
     let mut frames = 0;
     for (asid, _) in Machine::asids_in_use(caches, slot) {
         for (vmid, _) in Machine::stage_2_in_use(caches, device) {
-            frames |= caches.tlb[tag(vmid, asid, page)];
+            frames |= caches.tlb[tag(vmid, asid, page)] | caches.tlb[tag(vmid, GLOBAL, page)];
         }
     }
     frames

@@ -25,7 +25,7 @@ mod step;
 pub mod trace;
 
 pub use machine::{
-    Axes, Bounds, CacheMode, Errors, Hardware, Machine, Setup, TableMemory, VmidPer, limit,
+    Axes, Bounds, CacheMode, Errors, Hardware, Machine, S1dss, Setup, TableMemory, VmidPer, limit,
 };
 pub use program::{Code, Instr, OpKind, Pc, SourceStep};
 pub use state::State;

@@ -119,7 +119,9 @@ fn written(instr: Instr) -> Vec<u8> {
 
 fn used(instr: Instr) -> Vec<u8> {
     let operands = match instr {
-        Instr::Pte { space, page, ipa } => [Some(space), Some(page), ipa],
+        Instr::Pte {
+            space, page, ipa, ..
+        } => [Some(space), Some(page), ipa],
         Instr::CdWord0 {
             viommu,
             slot,
@@ -208,7 +210,9 @@ fn fields(command: CommandExpr) -> [Option<Operand>; 3] {
         | CommandExpr::TlbiS2Ipa(field, of) => [vmid(field), Some(of), None],
         CommandExpr::TlbiNhVa(field, asid, page) => [vmid(field), Some(asid), Some(page)],
         CommandExpr::TlbiNsnhAll => [None; 3],
-        CommandExpr::AtcInv(slot, page) => [Some(slot), Some(page), None],
+        CommandExpr::AtcInv(of, page) | CommandExpr::AtcInvPage(of, page) => {
+            [Some(of), Some(page), None]
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a run is about: the bounds, the hardware, the axes of the variant, the threat, and the programs.
 
-use vocab::{Device, Devices, Frame, Ipa, Slot, Space, Threat, Viommu, Vm};
+use vocab::{Asid, Device, Devices, Frame, Ipa, Slot, Space, Threat, Viommu, Vm};
 
+use crate::caches::GLOBAL;
 use crate::liveness::Live;
-use crate::program::{Code, OpKind};
+use crate::program::{Code, Instr, OpKind};
 
 /// The largest bounds that a state can represent.
 pub mod limit {
@@ -88,6 +89,15 @@ pub enum TableMemory {
     Hypervisor,
 }
 
+/// What becomes of traffic without a SubstreamID: STE.S1DSS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum S1dss {
+    /// It aborts, and traffic with SSID 0 uses CD 0.
+    Terminate,
+    /// It uses CD 0, and traffic with SSID 0 aborts: Arm IHI 0070 G.b, 5.2 "Stream Table Entry", S1DSS=0b10.
+    Ssid0,
+}
+
 /// Who shares a VMID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VmidPer {
@@ -108,6 +118,8 @@ pub struct Axes {
     pub cd_table: TableMemory,
     /// Who shares a VMID.
     pub vmid: VmidPer,
+    /// Who uses the slots with SSID 0.
+    pub s1dss: S1dss,
     /// Which errors the hardware may report.
     pub errors: Errors,
     /// Whether a guest binds slots of devices that are not attached yet: a driver writes a CD before the STE that leads to it.
@@ -165,6 +177,12 @@ pub struct Machine {
     pub(crate) begin_choices: Vec<u8>,
     /// For each instruction which registers are still read.
     pub(crate) live: Vec<Live>,
+    /// Whether a stage-1 leaf can ever be global.
+    pub(crate) has_globals: bool,
+    /// Whether whatever an entry of an ASID lets a request reach a global entry does too, for at least as long, so that the former
+    /// need not be kept: with one ASID and tables that hold anything the walk that yields the one yields the other, and no command
+    /// removes the global one alone.
+    pub(crate) globals_tell_all: bool,
 }
 
 impl Machine {
@@ -180,6 +198,11 @@ impl Machine {
         } = setup;
         let begin_choices = Vec::new();
         let live = crate::liveness::live(&code);
+        let writes_global = |instr: &Instr| matches!(instr, Instr::Pte { global: true, .. });
+        // A scribbler's tables hold anything, and so does what one VM's tables are found to be through another's stage 2.
+        let has_globals =
+            threat != Threat::Honest || bounds.vms > 1 || code.instrs.iter().any(writes_global);
+        let globals_tell_all = threat != Threat::Honest && bounds.asids == 1;
         let mut machine = Machine {
             bounds,
             hardware,
@@ -190,6 +213,8 @@ impl Machine {
             code,
             begin_choices,
             live,
+            has_globals,
+            globals_tell_all,
         };
         machine.begin_choices = machine
             .code
@@ -211,6 +236,16 @@ impl Machine {
     /// The device of a slot.
     pub fn device_of(&self, slot: Slot) -> Device {
         Device(slot.0 / self.bounds.ssids)
+    }
+
+    /// Whether a slot is used by traffic without a SubstreamID, rather than by traffic with its SSID.
+    pub fn is_without_ssid(&self, slot: Slot) -> bool {
+        self.axes.s1dss == S1dss::Ssid0 && slot.0.is_multiple_of(self.bounds.ssids)
+    }
+
+    /// The ASIDs of a vIOMMU, and what stands in the place of one in the tags of global entries.
+    pub(crate) fn asids_and_global(&self) -> impl Iterator<Item = Asid> + use<> {
+        (0..self.bounds.asids).map(Asid).chain([GLOBAL])
     }
 
     /// The VM of a vIOMMU.

@@ -118,6 +118,9 @@ impl Machine {
                 Command::AtcInv(Slot(value(slot)?), Page(value(page)?))
             }
             CommandExpr::AtcInvSsid(slot) => Command::AtcInvSsid(Slot(value(slot)?)),
+            CommandExpr::AtcInvPage(device, page) => {
+                Command::AtcInvPage(Device(value(device)?), Page(value(page)?))
+            }
             CommandExpr::AtcInvAll(device) => Command::AtcInvAll(Device(value(device)?)),
         })
     }

@@ -61,6 +61,7 @@ pub enum CommandExpr {
     TlbiNsnhAll,
     AtcInv(Operand, Operand),
     AtcInvSsid(Operand),
+    AtcInvPage(Operand, Operand),
     AtcInvAll(Operand),
 }
 
@@ -132,7 +133,7 @@ pub enum Crossing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Instr {
     // ---- visible: memory that the SMMU reads ----
-    /// `pte(space, page) := ipa` or `none`.
+    /// `pte(space, page) := ipa`, `global(ipa)` or `none`.
     Pte {
         /// The address space.
         space: Operand,
@@ -140,6 +141,8 @@ pub enum Instr {
         page: Operand,
         /// What it maps to, or none.
         ipa: Option<Operand>,
+        /// nG=0: for every ASID of the VMID.
+        global: bool,
     },
     /// `cd(slot).word0 := …`: one 64-bit store.
     CdWord0 {

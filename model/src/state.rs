@@ -104,7 +104,7 @@ pub mod note {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
 pub struct Memory {
-    /// Stage-1 leaf entries by space and page: ipa plus one, or 0.
+    /// Stage-1 leaf entries by space and page: [`pte`] values.
     pub pte: [u8; limit::SPACES * limit::PAGES],
     /// Word 0 of CDs by vIOMMU and slot: [`crate::caches::cd0`].
     pub cd0: [u8; limit::VIOMMUS * limit::SLOTS],
@@ -150,6 +150,32 @@ pub struct Ghost {
     pub offence: u16,
 }
 
+/// Values of stage-1 leaf entries, {valid, output address, nG}.
+pub mod pte {
+    use super::{Ipa, limit};
+
+    /// Not valid.
+    pub const NONE: u8 = 0;
+
+    /// nG=0.
+    const GLOBAL: u8 = 1 << 7;
+
+    /// Maps to an intermediate page, for one ASID (nG=1) or for every one (nG=0).
+    pub const fn new(ipa: Ipa, global: bool) -> u8 {
+        (1 + ipa.0) | if global { GLOBAL } else { 0 }
+    }
+
+    /// What a valid entry maps to, and whether it is global.
+    pub const fn decode(entry: u8) -> Option<(Ipa, bool)> {
+        match entry {
+            NONE => None,
+            entry => Some((Ipa((entry & !GLOBAL) - 1), entry & GLOBAL != 0)),
+        }
+    }
+
+    const _: () = assert!(limit::IPAS < GLOBAL as usize);
+}
+
 /// The place of (space, page) in arrays.
 pub const fn leaf(space: Space, page: Page) -> usize {
     space.index() * limit::PAGES + page.index()
@@ -163,7 +189,7 @@ pub const fn descriptor(viommu: Viommu, slot: Slot) -> usize {
 impl Memory {
     /// What a space's page maps to.
     pub fn ipa(&self, space: Space, page: Page) -> Option<Ipa> {
-        self.pte[leaf(space, page)].checked_sub(1).map(Ipa)
+        pte::decode(self.pte[leaf(space, page)]).map(|(ipa, _)| ipa)
     }
 }
 

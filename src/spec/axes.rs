@@ -1,6 +1,6 @@
 //! `[axes]`: in what variants differ that is not a program. The words and their meanings are tables, which `nestcheck list` prints.
 
-use model::{Axes, Errors, TableMemory, VmidPer};
+use model::{Axes, Errors, S1dss, TableMemory, VmidPer};
 use vocab::Opcode;
 
 use super::Words;
@@ -93,6 +93,19 @@ const ERRORS: Words<Reported> = &[
     ),
 ];
 
+const S1DSS: Words<S1dss> = &[
+    (
+        "terminate",
+        S1dss::Terminate,
+        "it aborts, and traffic with SSID 0 uses CD 0; the default",
+    ),
+    (
+        "ssid0",
+        S1dss::Ssid0,
+        "it uses CD 0, traffic with SSID 0 aborts, and ATC_INV(slot) of SSID 0 finds nothing of it",
+    ),
+];
+
 fn pairs<T: Copy>(words: Words<T>) -> Vec<(&'static str, T)> {
     words
         .iter()
@@ -127,6 +140,11 @@ pub fn axes() -> Vec<AxisWords> {
         ),
         axis("cd_table.writer", "who writes it", meanings(WRITER)),
         axis("vmid", "who has a VMID of its own", meanings(VMID)),
+        axis(
+            "s1dss",
+            "STE.S1DSS: what becomes of traffic without SubstreamID",
+            meanings(S1DSS),
+        ),
         axis(
             "accepts",
             "the opcodes that `hwq fixup(command)` does not refuse",
@@ -166,6 +184,7 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<
             "ats",
             "cd_table",
             "vmid",
+            "s1dss",
             "accepts",
             "cut",
             "errors",
@@ -200,6 +219,10 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<
         Some(node) => flag(node, sink),
         None => Some(false),
     };
+    let s1dss = match fields.get("s1dss") {
+        Some(node) => choice("s1dss", node, &pairs(S1DSS), sink),
+        None => Some(S1dss::Terminate),
+    };
     let (cd_table, writer) = table?;
     Some(AxesRead {
         axes: Axes {
@@ -208,6 +231,7 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<
             vmid: vmid?,
             errors,
             early_bind: early_bind?,
+            s1dss: s1dss?,
         },
         writer,
         accepts,

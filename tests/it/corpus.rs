@@ -7,7 +7,8 @@ use nestcheck::report::Role;
 use nestcheck::spec::Spec;
 use vocab::Verdict;
 
-use crate::runs::{self, CORPUS, Run};
+use crate::claims::{self, HONEST};
+use crate::runs::{self, CORPUS, FIXED, Run, SHIPPED};
 
 /// Everything that a bug is known by.
 fn wrong_with(bug: &Spec) -> Vec<String> {
@@ -57,6 +58,38 @@ fn every_known_bug_is_found_and_only_where_it_is() {
     let bugs = runs::specs(CORPUS);
     let wrong: Vec<_> = bugs.iter().flat_map(wrong_with).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_correct_version_is_as_claimed() {
+    claims::check(runs::specs(FIXED), |_, pair| pair == HONEST);
+}
+
+/// A correct version is a shipped variant, or is kept for the sake of a bug.
+#[test]
+fn every_bug_is_made_from_a_variant_and_every_correct_version_is_some_bugs() {
+    let paths = |directory: &str| -> Vec<_> {
+        let specs = runs::specs(directory);
+        let paths = specs.iter().map(|spec| spec.path.canonicalize().unwrap());
+        paths.collect()
+    };
+    let bases: Vec<_> = runs::specs(CORPUS)
+        .iter()
+        .map(|spec| claims::base_of(&spec.path).canonicalize().unwrap())
+        .collect();
+    let (fixed, shipped) = (paths(FIXED), paths(SHIPPED));
+    for base in &bases {
+        let known = fixed.contains(base) || shipped.contains(base);
+        assert!(
+            known,
+            "{} is neither shipped nor in {FIXED}",
+            base.display()
+        );
+    }
+    for fixed in &fixed {
+        let path = fixed.display();
+        assert!(bases.contains(fixed), "{path}: no bug is made from it");
+    }
 }
 
 /// A bug is a few lines: if it takes more, the language lacks a word.

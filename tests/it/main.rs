@@ -2,6 +2,7 @@
 
 mod audit;
 mod bad_specs;
+mod claims;
 mod cli;
 mod corpus;
 mod costs;

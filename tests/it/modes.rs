@@ -9,7 +9,7 @@ use nestcheck::report::SpecReport;
 use nestcheck::spec::Spec;
 use vocab::{Devices, Threat, Verdict};
 
-use crate::runs::{self, MUTANTS, Run, SHIPPED};
+use crate::runs::{self, CORPUS, FIXED, MUTANTS, Run, SHIPPED};
 
 /// Mutants whose definition has more states than a state can represent, whatever the scope. What it does find is compared.
 const TOO_LARGE: [(&str, &str); 2] = [
@@ -114,4 +114,11 @@ fn variants_mean_the_same_in_both_modes() {
 #[test]
 fn mutants_mean_the_same_in_both_modes() {
     compare_all(MUTANTS, &[(Threat::Honest, Devices::Driven)]);
+}
+
+#[test]
+fn bugs_and_their_correct_specs_mean_the_same_in_both_modes() {
+    for directory in [CORPUS, FIXED] {
+        compare_all(directory, &[(Threat::Honest, Devices::Driven)]);
+    }
 }

@@ -20,6 +20,9 @@ pub const MUTANTS: &str = "specs/mutants";
 /// Known bugs, each a small difference from a spec without it.
 pub const CORPUS: &str = "specs/corpus";
 
+/// The correct versions of known bugs that are no variants of their own.
+pub const FIXED: &str = "specs/corpus/fixed";
+
 /// Far more than any scope of these tests has: one that has grown too large fails in seconds and says so.
 const MOST_STATES: u64 = 2_000_000;
 

@@ -1,4 +1,7 @@
 //! P-ALIAS: one tag, one set of tables.
+//!
+//! A global entry names no ASID, and is every space's by intent: it is under no tag that this is about. Whether what it says holds in each
+//! of them is P-S1's question.
 
 use vocab::{Asid, Device, Page, PropertyId, Vmid};
 

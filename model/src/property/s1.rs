@@ -1,4 +1,7 @@
 //! P-S1: stage-1 freshness.
+//!
+//! It does not ask how a frame is reached: a global entry made from one space's tables and hit through another space needs that other
+//! space's grant. A driver that maps globally promises that the page is the same in all spaces.
 
 use vocab::{Page, PropertyId, Slot, Space};
 

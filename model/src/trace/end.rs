@@ -2,8 +2,9 @@
 
 use vocab::{Asid, Frame, Ipa, Page, PropertyId, Slot, Space, Viommu, Vm, Vmid};
 
+use super::names::asid_name;
 use super::text;
-use crate::caches::{atc_tag, cd1, descriptor_values, tag, values};
+use crate::caches::{GLOBAL, atc_tag, cd1, descriptor_values, tag, values};
 use crate::machine::Machine;
 use crate::program::Start;
 use crate::property::{alias, cfg, iso, s1, s2};
@@ -55,17 +56,17 @@ fn reaching(machine: &Machine, state: &State, slot: Slot, page: Page, frame: Fra
     let caches = &state.caches;
     let device = machine.device_of(slot);
     let tlb = Machine::asids_in_use(caches, slot)
-        .flat_map(|(asid, _)| {
-            Machine::stage_2_in_use(caches, device).map(move |(vmid, _)| (vmid, asid))
-        })
-        .find(|(vmid, asid)| caches.tlb[tag(*vmid, *asid, page)] >> frame.0 & 1 == 1);
+        .flat_map(|(asid, _)| [asid, GLOBAL])
+        .flat_map(|asid| Machine::stage_2_in_use(caches, device).map(move |(vmid, _)| (vmid, asid)))
+        .find(|(vmid, asid)| caches.tlb[tag(*vmid, *asid, page)] >> frame.0 & 1 == 1)
+        .map(|(vmid, asid)| format!("the TLB ({vmid} {})", asid_name(asid)));
     let atc = caches.atc[atc_tag(slot, page)] >> frame.0 & 1 == 1;
     let through = match (tlb, atc) {
-        (Some((vmid, asid)), false) => format!("the TLB ({vmid} {asid})"),
-        (Some((vmid, asid)), true) => format!("the TLB ({vmid} {asid}) and its ATC"),
+        (Some(tlb), false) => tlb,
+        (Some(tlb), true) => format!("{tlb} and its ATC"),
         (None, _) => "its ATC".to_owned(),
     };
-    let slot = machine.slot_name(slot);
+    let slot = machine.traffic_name(slot);
     format!("{slot} can reach {frame} through {through} at {page}")
 }
 

@@ -2,8 +2,8 @@
 
 use vocab::{Asid, Command, Device, Frame, Ipa, Page, Slot, Space, Ssid, Viommu, Vm, Vmid};
 
-use crate::caches::{Caches, atc_tag, cd0, cd1, s1_bit, s2_tag, ste0, ste2, tag, values};
-use crate::command::{GUEST_VMID, Tags};
+use crate::caches::{Caches, GLOBAL, atc_tag, cd0, cd1, s1_bit, s2_tag, ste0, ste2, tag, values};
+use crate::command::{GUEST_VMID, Tags, ssid_0_tag};
 use crate::machine::{Machine, limit};
 use crate::program::Kind;
 
@@ -23,6 +23,14 @@ impl Machine {
     pub(super) fn slot_name(&self, slot: Slot) -> String {
         let ssid = Ssid(slot.0 % self.bounds.ssids);
         format!("{} {ssid}", self.device_of(slot))
+    }
+
+    /// `device 0 ssid 1`, or `device 0 without ssid` for the traffic that uses CD 0: how requests and ATC entries are tagged.
+    pub(super) fn traffic_name(&self, slot: Slot) -> String {
+        match self.is_without_ssid(slot) {
+            true => format!("{} without ssid", self.device_of(slot)),
+            false => self.slot_name(slot),
+        }
     }
 
     /// What a variable of a kind holds.
@@ -63,6 +71,7 @@ impl Machine {
             Command::CfgiSte(device) | Command::CfgiCdAll(device) | Command::AtcInvAll(device) => {
                 [Some(device.to_string()), None, None]
             }
+            Command::AtcInvPage(on, page) => [Some(on.to_string()), Some(page.to_string()), None],
             Command::CfgiCd(on) | Command::AtcInvSsid(on) => [slot(on), None, None],
             Command::TlbiNhAll(of) | Command::TlbiS12Vmall(of) => [vmid(of), None, None],
             Command::TlbiNhAsid(of, asid) => [vmid(of), Some(asid.to_string()), None],
@@ -129,7 +138,7 @@ impl Machine {
             entries.extend(frames(caches.tlb[cell]).map(|to| (TLB, format!("{name} -> {to}"))));
         }
         for slot in (0..self.slots()).map(Slot) {
-            let name = self.slot_name(slot);
+            let name = self.traffic_name(slot);
             for page in (0..self.bounds.pages).map(Page) {
                 let frames = frames(caches.atc[atc_tag(slot, page)]);
                 entries.extend(frames.map(|to| (ATC, format!("{name} {page} -> {to}"))));
@@ -167,24 +176,40 @@ impl Machine {
         for slot in (0..self.slots()).map(Slot) {
             for page in (0..self.bounds.pages).map(Page) {
                 if has(tags.atc, atc_tag(slot, page)) {
-                    names.push(format!("{ATC} {} {page}", self.slot_name(slot)));
+                    names.push(format!("{ATC} {} {page}", self.traffic_name(slot)));
+                }
+            }
+        }
+        for device in (0..self.bounds.devices).map(Device) {
+            for page in (0..self.bounds.pages).map(Page) {
+                if has(tags.atc, ssid_0_tag(device, page)) {
+                    names.push(format!("{ATC} {device} {} {page}", Ssid(0)));
                 }
             }
         }
         names
     }
 
-    /// Every {VMID, ASID, page} with its cell.
+    /// Every {VMID, ASID or global, page} with its cell.
     fn tagged(&self) -> impl Iterator<Item = (String, usize)> {
-        let bounds = &self.bounds;
-        let (vmids, asids, pages) = (bounds.vmids, bounds.asids, bounds.pages);
+        let pages = self.bounds.pages;
         let each = move |vmid| {
-            (0..asids).flat_map(move |asid| (0..pages).map(move |page| (vmid, asid, page)))
+            self.asids_and_global()
+                .flat_map(move |asid| (0..pages).map(move |page| (vmid, asid, Page(page))))
         };
-        (0..vmids).flat_map(each).map(|(vmid, asid, page)| {
-            let (vmid, asid, page) = (Vmid(vmid), Asid(asid), Page(page));
-            (format!("{vmid} {asid} {page}"), tag(vmid, asid, page))
+        let vmids = (0..self.bounds.vmids).map(Vmid);
+        vmids.flat_map(each).map(|(vmid, asid, page)| {
+            let name = format!("{vmid} {} {page}", asid_name(asid));
+            (name, tag(vmid, asid, page))
         })
+    }
+}
+
+/// `asid 1`, or `global`: what the entries under a tag hit for.
+pub(super) fn asid_name(asid: Asid) -> String {
+    match asid {
+        GLOBAL => "global".to_owned(),
+        asid => asid.to_string(),
     }
 }
 

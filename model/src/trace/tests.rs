@@ -1,7 +1,9 @@
 use vocab::{Devices, Opcode, Threat};
 
 use super::*;
-use crate::machine::{Axes, Bounds, CacheMode, Errors, Hardware, Setup, TableMemory, VmidPer};
+use crate::machine::{
+    Axes, Bounds, CacheMode, Errors, Hardware, S1dss, Setup, TableMemory, VmidPer,
+};
 use crate::program::{
     Binding, Code, CommandExpr, Entry, Instr, Kind, OpKind, Operand, ReadExpr, Reg, Row,
     SourceStep, Table, TableStart, VmidField, Word0,
@@ -85,6 +87,7 @@ fn code() -> Code {
         space: SPACE,
         page: PAGE,
         ipa,
+        global: false,
     };
     code.step(Section::Guest, "pte(space, page) := ipa", &names, pte(ipa));
     code.silent(Instr::Return);
@@ -181,6 +184,7 @@ fn machine(threads: u8) -> Machine {
             vmid: VmidPer::Viommu,
             errors: Errors::default(),
             early_bind: false,
+            s1dss: S1dss::Terminate,
         },
         threat: Threat::Honest,
         devices: Devices::Driven,
@@ -345,7 +349,7 @@ fn an_offence_names_what_was_not_issued() {
         [
             "guest 0: for slot in slots(space 0): reads device 0 ssid 0; returns",
             "    frame 0 is no longer granted to space 0 page 0",
-            "    P-SCOPE: asked for and not issued: TLB vmid 0 asid 0 page 0",
+            "    P-SCOPE: asked for and not issued: TLB vmid 0 asid 0 page 0, TLB vmid 0 global page 0",
         ]
     );
     assert_eq!(

@@ -15,9 +15,9 @@ pub enum Command {
     TlbiNhAll(Vmid),
     /// CMD_TLBI_NH_ASID: the non-global entries of one ASID.
     TlbiNhAsid(Vmid, Asid),
-    /// CMD_TLBI_NH_VA: one page of one ASID.
+    /// CMD_TLBI_NH_VA: one page of one ASID, global entries too.
     TlbiNhVa(Vmid, Asid, Page),
-    /// CMD_TLBI_NH_VAA: one page of every ASID.
+    /// CMD_TLBI_NH_VAA: one page of every ASID, global entries too.
     TlbiNhVaa(Vmid, Page),
     /// CMD_TLBI_S2_IPA: one intermediate page, stage 2 only.
     TlbiS2Ipa(Vmid, Ipa),
@@ -29,6 +29,8 @@ pub enum Command {
     AtcInv(Slot, Page),
     /// CMD_ATC_INV with a SubstreamID and size 52: all of its pages.
     AtcInvSsid(Slot),
+    /// CMD_ATC_INV without a SubstreamID, one page: of all SubstreamIDs, and of traffic without one.
+    AtcInvPage(Device, Page),
     /// CMD_ATC_INV without a SubstreamID and with size 52: everything that a device holds.
     AtcInvAll(Device),
 }
@@ -93,13 +95,17 @@ impl Opcode {
             Opcode::CfgiCd => "forget one context descriptor",
             Opcode::CfgiCdAll => "forget every context descriptor of a stream",
             Opcode::TlbiNhAll => "forget every stage-1 and combined entry of a VMID",
-            Opcode::TlbiNhAsid => "forget the stage-1 and combined entries of an ASID",
-            Opcode::TlbiNhVa => "forget one page of an ASID",
-            Opcode::TlbiNhVaa => "forget one page of every ASID of a VMID",
+            Opcode::TlbiNhAsid => {
+                "forget the stage-1 and combined entries of an ASID; global entries stay"
+            }
+            Opcode::TlbiNhVa => "forget one page of an ASID, global entries too",
+            Opcode::TlbiNhVaa => "forget one page of every ASID of a VMID, global entries too",
             Opcode::TlbiS2Ipa => "forget one stage-2 entry; combined entries stay",
             Opcode::TlbiS12Vmall => "forget everything of a VMID",
             Opcode::TlbiNsnhAll => "forget everything of every VMID",
-            Opcode::AtcInv => "have a device forget: (slot, page), (slot) or (device)",
+            Opcode::AtcInv => {
+                "have a device forget: (slot, page) or (slot) with SSV=1, (device, page) or (device) with SSV=0"
+            }
         }
     }
 }
@@ -118,9 +124,10 @@ impl Command {
             Command::TlbiS2Ipa(..) => Opcode::TlbiS2Ipa,
             Command::TlbiS12Vmall(..) => Opcode::TlbiS12Vmall,
             Command::TlbiNsnhAll => Opcode::TlbiNsnhAll,
-            Command::AtcInv(..) | Command::AtcInvSsid(..) | Command::AtcInvAll(..) => {
-                Opcode::AtcInv
-            }
+            Command::AtcInv(..)
+            | Command::AtcInvSsid(..)
+            | Command::AtcInvPage(..)
+            | Command::AtcInvAll(..) => Opcode::AtcInv,
         }
     }
 }

@@ -38,7 +38,12 @@ impl<'a> Compiler<'a> {
                 return self.doorbell(step, on_refusal.as_deref(), frame);
             }
             Action::Return => return self.end_program(step, frame),
-            Action::Pte { space, page, ipa } => {
+            Action::Pte {
+                space,
+                page,
+                ipa,
+                global,
+            } => {
                 let space = self.need(space, Kind::Space, frame);
                 let page = self.need(page, Kind::Page, frame);
                 let ipa = self.maybe(ipa, Kind::Ipa, frame);
@@ -46,6 +51,7 @@ impl<'a> Compiler<'a> {
                     space: space?,
                     page: page?,
                     ipa: ipa?,
+                    global: *global,
                 }
             }
             Action::CdWord0(slot, value) => {

@@ -7,7 +7,8 @@ use super::super::report::Problem;
 use super::super::text::ast::{Arg, Command};
 use super::compiler::{Compiler, Frame};
 
-/// Whether a command's first field is a VMID, and the kinds of the others; ATC_INV apart.
+/// Whether a command's first field is a VMID, and the kinds of the others; ATC_INV apart, which takes a slot or a device, with or without
+/// a page.
 fn shape(opcode: Opcode) -> (bool, &'static [Kind]) {
     match opcode {
         Opcode::CfgiSte | Opcode::CfgiCdAll => (false, &[Kind::Device]),
@@ -18,14 +19,15 @@ fn shape(opcode: Opcode) -> (bool, &'static [Kind]) {
         Opcode::TlbiNhVaa => (true, &[Kind::Page]),
         Opcode::TlbiS2Ipa => (true, &[Kind::Ipa]),
         Opcode::TlbiNsnhAll => (false, &[]),
-        Opcode::AtcInv => (false, &[Kind::Slot, Kind::Page]),
+        Opcode::AtcInv => (false, &[]),
     }
 }
 
 /// How a command is written.
 pub(crate) fn written(opcode: Opcode, guests: bool) -> String {
     if opcode == Opcode::AtcInv {
-        return "`ATC_INV(slot, page)`, `ATC_INV(slot)` or `ATC_INV(device)`".to_owned();
+        return "`ATC_INV(slot, page)`, `ATC_INV(slot)`, `ATC_INV(device, page)` or `ATC_INV(device)`"
+            .to_owned();
     }
     let (vmid, kinds) = shape(opcode);
     let vmid = (vmid && !guests).then_some("vmid(viommu)");
@@ -79,22 +81,11 @@ impl Compiler<'_> {
             }
             _ => VmidField::Guest,
         };
-        if opcode == Opcode::AtcInv && args.len() == 1 {
-            return match self.any(&args[0], frame)? {
-                (slot, Kind::Slot) => Some(CommandExpr::AtcInvSsid(slot)),
-                (device, Kind::Device) => Some(CommandExpr::AtcInvAll(device)),
-                _ => {
-                    self.sink.report(
-                        Problem::at(args[0].span(), "expected a slot or a device").help(format!(
-                            "the command is written {}",
-                            written(opcode, guests)
-                        )),
-                    );
-                    None
-                }
-            };
-        }
-        if args.len() != kinds.len() {
+        let fits = match opcode {
+            Opcode::AtcInv => (1..=2).contains(&args.len()),
+            _ => args.len() == kinds.len(),
+        };
+        if !fits {
             self.sink.report(
                 Problem::at(
                     command.span,
@@ -103,6 +94,9 @@ impl Compiler<'_> {
                 .label(format!("expected {}", written(opcode, guests))),
             );
             return None;
+        }
+        if let (Opcode::AtcInv, [of, page @ ..]) = (opcode, args) {
+            return self.atc_inv(of, page.first(), guests, frame);
         }
         let found: Vec<_> = args
             .iter()
@@ -121,7 +115,35 @@ impl Compiler<'_> {
             Opcode::TlbiS2Ipa => CommandExpr::TlbiS2Ipa(vmid, field(0)?),
             Opcode::TlbiS12Vmall => CommandExpr::TlbiS12Vmall(vmid),
             Opcode::TlbiNsnhAll => CommandExpr::TlbiNsnhAll,
-            Opcode::AtcInv => CommandExpr::AtcInv(field(0)?, field(1)?),
+            Opcode::AtcInv => unreachable!("its arguments were looked up above"),
         })
+    }
+
+    /// ATC_INV of a slot (SSV=1) or of a device (SSV=0), of one page or of all.
+    fn atc_inv(
+        &mut self,
+        of: &Arg,
+        page: Option<&Arg>,
+        guests: bool,
+        frame: &Frame<'_>,
+    ) -> Option<CommandExpr> {
+        let found = self.any(of, frame);
+        let page = page.map(|page| self.need(page, Kind::Page, frame));
+        match (found?, page) {
+            ((slot, Kind::Slot), None) => Some(CommandExpr::AtcInvSsid(slot)),
+            ((slot, Kind::Slot), Some(page)) => Some(CommandExpr::AtcInv(slot, page?)),
+            ((device, Kind::Device), None) => Some(CommandExpr::AtcInvAll(device)),
+            ((device, Kind::Device), Some(page)) => Some(CommandExpr::AtcInvPage(device, page?)),
+            _ => {
+                self.sink
+                    .report(
+                        Problem::at(of.span(), "expected a slot or a device").help(format!(
+                            "the command is written {}",
+                            written(Opcode::AtcInv, guests)
+                        )),
+                    );
+                None
+            }
+        }
     }
 }

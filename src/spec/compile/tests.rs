@@ -84,7 +84,7 @@ unmap = "pte(space, page) := none"
 "#,
         "unmap",
         expect![[r#"
-            00 Pte { space: Reg(Reg(0)), page: Reg(Reg(1)), ipa: None } {pte(space, page) := none}
+            00 Pte { space: Reg(Reg(0)), page: Reg(Reg(1)), ipa: None, global: false } {pte(space, page) := none}
             01 Return
         "#]],
     );
@@ -399,4 +399,43 @@ steps = "ste(device).word1 := eats(0)"
         .zip(&code.instrs)
         .find(|(_, instr)| matches!(instr, model::Instr::SteWord1 { .. }));
     expect![[r#"Some(([Binding { name: "device", operand: DeviceOf(Reg(0)), kind: Device }], SteWord1 { device: DeviceOf(Reg(0)), eats: false }))"#]].assert_eq(&format!("{step:?}"));
+}
+
+#[test]
+fn a_leaf_can_be_global_and_an_invalidation_of_a_device() {
+    let text = r#"
+[guest]
+map = "pte(space, page) := global(ipa)"
+unbind = """
+cmdq ATC_INV(slot)
+cmdq ATC_INV(device(slot))
+for page in pages:
+    cmdq ATC_INV(slot, page)
+    cmdq ATC_INV(device(slot), page)
+"""
+"#;
+    check(
+        text,
+        "map",
+        expect![[r#"
+        00 Pte { space: Reg(Reg(0)), page: Reg(Reg(1)), ipa: Some(Reg(Reg(2))), global: true } {pte(space, page) := global(ipa)}
+        01 Return
+    "#]],
+    );
+    check(
+        text,
+        "unbind",
+        expect![[r#"
+        02 Cmdq(AtcInvSsid(Reg(Reg(0)))) {cmdq ATC_INV(slot)}
+        03 Cmdq(AtcInvAll(DeviceOf(Reg(0)))) {cmdq ATC_INV(device(slot))}
+        04 LoadSet(Reg(2), Pages) {for page in pages:}
+        05 Next { from: Reg(2), into: Reg(4), to: 9 } {for page in pages:}
+        06 Cmdq(AtcInv(Reg(Reg(0)), Reg(Reg(4)))) {cmdq ATC_INV(slot, page)}
+        07 Cmdq(AtcInvPage(DeviceOf(Reg(0)), Reg(Reg(4)))) {cmdq ATC_INV(device(slot), page)}
+        08 Jump(5)
+        09 Clear(Reg(4))
+        10 Clear(Reg(2))
+        11 Return
+    "#]],
+    );
 }

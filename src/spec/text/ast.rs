@@ -121,6 +121,7 @@ pub(crate) enum Action {
         space: Arg,
         page: Arg,
         ipa: Option<Arg>,
+        global: bool,
     },
     CdWord0(Arg, Word0),
     CdWord1(Arg, Option<Arg>),

@@ -23,8 +23,8 @@ const fn form(head: &'static str, form: &'static str, meaning: &'static str) -> 
 pub const FORMS: &[Form] = &[
     form(
         "pte",
-        "pte(space, page) := ipa | none",
-        "writes a stage-1 leaf entry",
+        "pte(space, page) := ipa | global(ipa) | none",
+        "writes a stage-1 leaf entry; a global one (nG=0) is for every ASID",
     ),
     form(
         "cd",

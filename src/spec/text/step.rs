@@ -25,10 +25,16 @@ pub(crate) fn item(c: &mut Cursor<'_>) -> Parsed<Item> {
         "pte" => {
             let (space, page) = c.pair()?;
             c.need(":=")?;
+            let global = c.peek() == "global" && c.ahead(1) == "(";
+            let ipa = match global {
+                true => c.take("global").then(|| c.in_parentheses()).transpose()?,
+                false => c.arg_or_none()?,
+            };
             Action::Pte {
                 space,
                 page,
-                ipa: c.arg_or_none()?,
+                ipa,
+                global,
             }
         }
         "cd" => cd(c)?,
