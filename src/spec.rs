@@ -11,7 +11,7 @@ mod compile;
 mod expect;
 mod fields;
 mod hardware;
-mod kinds;
+pub(crate) mod kinds;
 mod lines;
 mod programs;
 mod report;
@@ -34,6 +34,7 @@ use report::{Problem, Sink};
 use source::{Files, Span};
 
 pub use report::SpecErrors;
+pub use tables::Owner;
 pub use vocabulary::{Chapter, Entry, vocabulary};
 
 /// A uAPI variant and what its author claims of it.
@@ -55,6 +56,8 @@ pub struct Spec {
     pub axes: Axes,
     /// Its programs.
     pub code: Code,
+    /// Whose programs may use each of [`Code::tables`].
+    pub owners: Vec<Owner>,
     /// The verdicts that its author claims.
     pub expect: BTreeMap<(Threat, Devices), BTreeMap<PropertyId, Claim>>,
     /// The named scopes; each is one or more parts, which are checked one after another.
@@ -146,6 +149,7 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
         hardware,
         axes: axes?.axes,
         code: code?,
+        owners: tables.iter().map(|table| table.owner).collect(),
         expect,
         scopes,
     })

@@ -71,6 +71,8 @@ pub struct Seen {
     pub cost: Cost,
     /// Whether an operation or call ended with an error.
     pub failed: bool,
+    /// The entries that its command hit; a step issues at most one.
+    pub hit: Caches,
 }
 
 /// What is counted.
@@ -338,7 +340,8 @@ pub(crate) struct Beginning {
 
 impl Seen {
     pub(crate) fn hit(&mut self, machine: &Machine, state: &State, command: Command) {
+        self.hit = state.caches.intersection(&machine.hits(command));
         self.cost.commands += 1;
-        self.cost.dropped += state.caches.intersection(&machine.hits(command)).count();
+        self.cost.dropped += self.hit.count();
     }
 }

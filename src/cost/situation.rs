@@ -91,7 +91,7 @@ fn machine(spec: &Spec, Point { k, n }: Point) -> Result<Machine, String> {
 }
 
 /// What is performed before the operation.
-fn preparation(kind: OpKind, point: Point) -> Vec<Operation> {
+pub fn preparation(kind: OpKind, point: Point) -> Vec<Operation> {
     // What the operation does itself is not done before.
     let Point { k, n } = point;
     let (first_page, slots) = match kind {
@@ -121,7 +121,7 @@ fn preparation(kind: OpKind, point: Point) -> Vec<Operation> {
 }
 
 /// The operation itself: about page 0, and about the last of the space's slots.
-fn measured(kind: OpKind, Point { k, .. }: Point) -> Operation {
+pub fn measured(kind: OpKind, Point { k, .. }: Point) -> Operation {
     let last = k - 1;
     match kind {
         OpKind::Map => operation(kind, &[SPACE, 0, 0]),

@@ -130,7 +130,7 @@ fn costs(costs: &Costs) -> (String, Value) {
     let mut fields: Map<String, Value> = COUNTS
         .iter()
         .map(|count| {
-            let formula = costs.formula(count.get);
+            let formula = costs.formula(count);
             (count.name.into(), json!(formula.map(|it| it.to_string())))
         })
         .collect();

@@ -94,11 +94,14 @@ fn trace() -> Trace {
 /// At few points, so that the sample stays short.
 fn costs(kind: OpKind, at: fn(Point) -> Result<Counts, String>) -> Costs {
     let points = [(1, 1), (2, 1), (1, 2), (2, 2), (3, 1)];
+    let points = points.map(|(k, n)| (Point { k, n }, at(Point { k, n })));
+    let calls = |(point, counts): &(Point, Result<Counts, String>)| {
+        Some((*point, counts.as_ref().ok()?.cost))
+    };
     Costs {
         kind,
-        points: points
-            .map(|(k, n)| (Point { k, n }, at(Point { k, n })))
-            .to_vec(),
+        calls: points.iter().filter_map(calls).collect(),
+        points: points.to_vec(),
     }
 }
 

@@ -25,7 +25,7 @@ fn find(costs: &[Costs], kind: OpKind) -> &Costs {
 fn formulas<const N: usize>(costs: &[Costs], kind: OpKind, names: [&str; N]) -> [String; N] {
     names.map(|name| {
         let count = COUNTS.iter().find(|count| count.name == name);
-        let formula = find(costs, kind).formula(count.expect("a known count").get);
+        let formula = find(costs, kind).formula(count.expect("a known count"));
         formula.expect("it could be performed").to_string()
     })
 }
