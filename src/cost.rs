@@ -10,10 +10,13 @@
 //!
 //! * `dropped`: the sum, over the commands of the operation, of the entries that each of them hit when it was issued. What is cached again
 //!   and hit again counts again.
-//! * `had_to_go`: the entries that the operation made stale, and those that it found stale and dropped. An entry is stale if empty
-//!   caches could not come to hold it from memory as it is: before the operation for what it found, after its return for what it made.
-//! * `left`: those of `had_to_go` that may still be cached at the return. Not always a fault: stage-2 entries of a VM that has lost
-//!   its last device may wait for `destroy`.
+//! * `had_to_go`: those of them that were stale, and those that the operation made stale and left. An entry is stale if empty caches could
+//!   not come to hold it from memory as it is.
+//! * `left`: those that the operation made stale and that may still be cached at its return. Not always a fault: stage-2 entries of a VM
+//!   that has lost its last device may wait for `destroy`.
+//!
+//! That is at one situation. The worst of all that can be reached is found by a search (`worst`), and so is what a variant must
+//! remember (`kept`).
 
 mod alone;
 mod formula;

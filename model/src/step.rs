@@ -71,7 +71,7 @@ pub struct Seen {
     pub cost: Cost,
     /// Whether an operation or call ended with an error.
     pub failed: bool,
-    /// The entries that its command hit; a step issues at most one.
+    /// What its command hit, value by value; a step issues at most one command.
     pub hit: Caches,
 }
 
@@ -88,7 +88,7 @@ pub struct Cost {
     pub commands: u32,
     /// SYNCs in hardware queues.
     pub syncs: u32,
-    /// Entries that commands hit, whether or not they had to go.
+    /// Entries that commands hit, whether or not they had to go; [`Caches::tags`].
     pub dropped: u32,
 }
 
@@ -342,6 +342,6 @@ impl Seen {
     pub(crate) fn hit(&mut self, machine: &Machine, state: &State, command: Command) {
         self.hit = state.caches.intersection(&machine.hits(command));
         self.cost.commands += 1;
-        self.cost.dropped += self.hit.count();
+        self.cost.dropped += self.hit.tags();
     }
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter, Result as Fmt};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use model::program::{Instr, Kind, Section};
-use model::{Bounds, CacheMode, Machine, OpKind, Setup, State, Step, TableMemory, limit};
+use model::program::{Instr, Kind, ReadExpr, Section};
+use model::{Bounds, CacheMode, Code, Machine, OpKind, Pc, Setup, State, Step, TableMemory, limit};
 use vocab::{Devices, Threat};
 
 use super::formula::terms;
@@ -120,7 +120,6 @@ struct Largest {
 /// Visits what software can do. None where there is no room for it.
 fn largest(spec: &Spec, threat: Threat, (devices, ssids): (u8, u8)) -> Option<Largest> {
     let code = &spec.code;
-    let defined = |kind: &OpKind| code.entries.iter().any(|entry| entry.name == kind.name());
     let bounds = Bounds {
         devices,
         ssids,
@@ -133,7 +132,7 @@ fn largest(spec: &Spec, threat: Threat, (devices, ssids): (u8, u8)) -> Option<La
         viommus: 1,
         guest_threads: 1,
         host_threads: 1,
-        operations: OpKind::ALL.into_iter().filter(defined).collect(),
+        operations: operations(code),
     };
     if !misfits(&bounds, Some(code)).is_empty() {
         return None;
@@ -148,6 +147,7 @@ fn largest(spec: &Spec, threat: Threat, (devices, ssids): (u8, u8)) -> Option<La
     };
     let software = Software {
         machine: Machine::new(setup, code.clone()),
+        reads_descriptors: reads_descriptors(code),
         largest: Default::default(),
     };
     let limits = Limits {
@@ -161,6 +161,47 @@ fn largest(spec: &Spec, threat: Threat, (devices, ssids): (u8, u8)) -> Option<La
         entries: software.largest.map(AtomicU32::into_inner),
         is_all: found.stopped.is_none(),
     })
+}
+
+/// The operations that can make a difference to tables. What mappings there are is nothing to all others, so that those that only map
+/// are left out.
+fn operations(code: &Code) -> Vec<OpKind> {
+    let only_maps = |kind| {
+        matches!(
+            kind,
+            OpKind::Map | OpKind::Unmap | OpKind::Reclaim | OpKind::Lend
+        )
+    };
+    let matters = |kind: &OpKind| {
+        let entry = code.entries.iter().find(|entry| entry.name == kind.name());
+        entry.is_some_and(|entry| !only_maps(*kind) || changes_software(code, entry.pc))
+    };
+    OpKind::ALL.into_iter().filter(matters).collect()
+}
+
+/// Whether the program at `pc`, in which all calls are written out, changes something that software reads.
+fn changes_software(code: &Code, pc: Pc) -> bool {
+    let others = code.entries.iter().map(|entry| entry.pc);
+    let end = others.filter(|&other| other > pc).min();
+    let end = end.map_or(code.instrs.len(), usize::from);
+    code.instrs[usize::from(pc)..end].iter().any(|instr| {
+        matches!(
+            instr,
+            Instr::Insert(..)
+                | Instr::Remove(..)
+                | Instr::AllocAsid(_)
+                | Instr::FreeAsid(_)
+                | Instr::AllocVmid(_)
+                | Instr::FreeVmid(_)
+                | Instr::CdWord0 { .. }
+        )
+    })
+}
+
+/// Whether programs read descriptors in memory.
+fn reads_descriptors(code: &Code) -> bool {
+    let reads = |instr: &Instr| matches!(instr, Instr::Read(_, ReadExpr::CdAsid { .. }));
+    code.instrs.iter().any(reads)
 }
 
 /// Too small a search to be interrupted.
@@ -206,6 +247,7 @@ impl Display for Size {
 /// A machine without hardware, that notes how large its tables become.
 struct Software {
     machine: Machine,
+    reads_descriptors: bool,
     largest: [AtomicU32; limit::TABLES],
 }
 
@@ -213,9 +255,17 @@ impl Software {
     fn without_hardware(&self, mut state: State) -> State {
         state.caches = Default::default();
         state.flight = Default::default();
+        let memory = &mut state.memory;
+        memory.cd1 = Default::default();
+        if !self.reads_descriptors {
+            memory.cd0 = Default::default();
+        }
+        (memory.ste0, memory.ste1, memory.ste2) = Default::default();
+        memory.active = 0;
         state.ghost.offence = 0;
         for thread in &mut state.threads {
             thread.asked = Default::default();
+            thread.issued = 0;
         }
         for (largest, rows) in self.largest.iter().zip(&state.memory.tables) {
             let entries = rows.iter().map(|row| row.count_ones()).sum();

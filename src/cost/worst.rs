@@ -1,8 +1,8 @@
 //! Over-invalidation in every state that can be reached, not only in the one where formulas are measured.
 //!
 //! A search over states and, for each operation in progress, the entries that its commands have hit so far: `dropped`, all of them;
-//! `had_to_go`, those that were stale when they were hit, because empty caches could not come to hold them from memory as it was. Both are sums
-//! over the commands of one operation, so that the pairs found are exactly those of some operation from its beginning to its return.
+//! `had_to_go`, those that were stale when they were hit. Both are sums over the commands of one operation, so that the pairs found are
+//! exactly those of some operation from its beginning to its return.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -12,6 +12,7 @@ use model::program::Start;
 use model::{Bounds, CacheMode, Machine, OpKind, Seen, Setup, State, Step, limit};
 use vocab::{Devices, Threat};
 
+use super::alone::stale;
 use crate::search::{self, Control, Outcome, System, Why, levels};
 use crate::spec::Spec;
 use crate::spec::scopes::misfits;
@@ -156,11 +157,8 @@ impl Tally {
             }
         };
         let sums = &mut after.threads[thread as usize];
-        if !seen.hit.is_empty() {
-            let stale = seen.hit.minus(&self.machine.legitimate(&before.state));
-            sums[0] += seen.hit.count() as u16;
-            sums[1] += stale.count() as u16;
-        }
+        sums[0] += seen.cost.dropped as u16;
+        sums[1] += stale(&self.machine, &before.state, seen) as u16;
         if state.threads[thread as usize].is_idle() {
             let [dropped, had_to_go] = std::mem::take(sums);
             if let Start::Operation(kind) = self.machine.code.entries[entry as usize].start {
