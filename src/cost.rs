@@ -19,6 +19,7 @@
 //! remember (`kept`).
 
 mod alone;
+pub mod bill;
 mod formula;
 pub mod kept;
 mod situation;

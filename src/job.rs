@@ -78,6 +78,7 @@ pub fn run(specs: &[Spec], options: &Options, watch: &dyn Watch) -> Result<Repor
             title: spec.title.clone(),
             hardware: spec.hardware_name.clone(),
             costs: cost::of(spec),
+            kept: None,
             pairs,
         });
     }

@@ -2,8 +2,10 @@
 //!
 //! Everything here is a function of the specs and the flags: no times, no rates, no order that depends on a machine.
 
+pub mod bill;
 mod costs;
 pub mod json;
+mod keeps;
 pub mod markdown;
 #[cfg(test)]
 mod sample;
@@ -15,6 +17,7 @@ use model::{Bounds, SourceStep};
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
 use crate::cost::Costs;
+use crate::cost::kept::Kept;
 use crate::exit::Exit;
 use crate::search::{Found, Why};
 pub(crate) use sections::grouped;
@@ -40,6 +43,8 @@ pub struct SpecReport {
     pub hardware: String,
     /// What its operations cost, whatever guests and devices may do.
     pub costs: Vec<Costs>,
+    /// What its software must remember, if that was asked.
+    pub kept: Option<Kept>,
     /// For each threat and kind of device what was found.
     pub pairs: Vec<PairReport>,
 }

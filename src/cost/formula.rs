@@ -82,7 +82,10 @@ impl Formula {
         let edge = |of| Linear::through(of, |_, n| value(of, n));
         let is_verified = others.iter().any(|(point, _)| point.k > 3);
         let sloped = Linear::through(2, value).filter(|_| is_verified);
-        match (met(edge(1), &last), met(sloped.or_else(|| edge(2)), &others)) {
+        match (
+            met(edge(1), &last),
+            met(sloped.or_else(|| edge(2)), &others),
+        ) {
             (Some(last), Some(others)) => Formula::LastApart { last, others },
             _ => Formula::NotLinear,
         }

@@ -156,7 +156,6 @@ fn largest(spec: &Spec, threat: Threat, (devices, ssids): (u8, u8)) -> Option<La
     };
     let control = Control::new(limits, &NEVER, &|_| {});
     let found = levels::search(&software, 0, &control);
-    if std::env::var_os("KEPT_DEBUG").is_some() { eprintln!("{} {threat:?} {devices} {ssids}: {} {:?}", spec.name, found.states, found.stopped); }
     Some(Largest {
         entries: software.largest.map(AtomicU32::into_inner),
         is_all: found.stopped.is_none(),
@@ -208,8 +207,25 @@ fn reads_descriptors(code: &Code) -> bool {
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 impl Size {
+    /// Whether it is more than another somewhere within the points, or may be.
+    pub fn exceeds(&self, other: &Size) -> bool {
+        let at = |size: &Size, (devices, ssids): (u8, u8)| match *size {
+            Size::Linear { one, d, s } => {
+                one + d * i64::from(devices) + s * i64::from(devices * ssids)
+            }
+            Size::AtLeast(entries) => i64::from(entries),
+        };
+        POINTS
+            .iter()
+            .any(|&point| at(self, point) > at(other, point))
+    }
+
     fn fit(reached: &[((u8, u8), Option<Largest>)], table: usize) -> Self {
-        let known = || reached.iter().filter_map(|(at, found)| Some((at, found.as_ref()?)));
+        let known = || {
+            reached
+                .iter()
+                .filter_map(|(at, found)| Some((at, found.as_ref()?)))
+        };
         let entries = |found: &Largest| found.entries[table];
         let value = |devices, ssids| {
             let found = known().find(|(at, _)| **at == (devices, ssids));

@@ -66,9 +66,8 @@ struct Running {
 
 impl<'a> Software<'a> {
     fn new(code: &'a Code, point: Point) -> Self {
-        let lists_devices = |(_, table): &(usize, &model::program::Table)| {
-            table.start == TableStart::Attached
-        };
+        let lists_devices =
+            |(_, table): &(usize, &model::program::Table)| table.start == TableStart::Attached;
         let listed = code.tables.iter().enumerate().filter(lists_devices);
         Software {
             code,
@@ -87,7 +86,8 @@ impl<'a> Software<'a> {
     /// Performs an operation from its beginning to its return.
     fn perform(&mut self, operation: Operation) -> Result<Cost, Obstacle> {
         let code = self.code;
-        let is_it = |start: &Start| matches!(start, Start::Operation(kind) if *kind == operation.kind);
+        let is_it =
+            |start: &Start| matches!(start, Start::Operation(kind) if *kind == operation.kind);
         let entry = code.entries.iter().find(|entry| is_it(&entry.start));
         let mut pc = entry.ok_or(Obstacle::MayNotBegin)?.pc;
         let mut running = Running::default();
@@ -176,7 +176,9 @@ impl<'a> Software<'a> {
                 }
             }
             Instr::HwqGuest { fixup, to, .. } => {
-                let request = this.taken.expect("a command is forwarded after it was taken");
+                let request = this
+                    .taken
+                    .expect("a command is forwarded after it was taken");
                 if fixup && !self.accepts(request) {
                     return Ok(Some(to));
                 }

@@ -13,7 +13,7 @@ use model::{Bounds, CacheMode, Machine, OpKind, Seen, Setup, State, Step, limit}
 use vocab::{Devices, Threat};
 
 use super::alone::stale;
-use crate::search::{self, Control, Outcome, System, Why, levels};
+use crate::search::{self, Control, Found, Outcome, System, levels};
 use crate::spec::Spec;
 use crate::spec::scopes::misfits;
 
@@ -48,14 +48,15 @@ impl Reached {
 /// One search.
 #[derive(Clone, Debug)]
 pub struct Walk {
-    /// The scope and its part.
-    pub name: String,
+    /// The scope; `costs` is that of this module.
+    pub scope: String,
+    /// Its part.
+    pub part: String,
     /// How many of everything.
     pub bounds: Bounds,
-    /// States, each with what the operations in progress have dropped.
-    pub states: u64,
-    /// None if every one was visited; otherwise what was reached is a lower bound.
-    pub stopped: Option<Why>,
+    /// How far it came. A state is counted for each account of what the operations in progress have dropped. If not all were visited,
+    /// what was reached is a lower bound.
+    pub found: Found<()>,
     /// What each kind of operation can end with.
     pub reached: BTreeMap<OpKind, Reached>,
 }
@@ -63,7 +64,7 @@ pub struct Walk {
 /// The bounds within which variants are compared: the same for all. Over-invalidation is about what is cached and for whom, not about
 /// races, so one thread of the guest performs its operations on two slots, two spaces and two pages; and one of the host its own, on two
 /// devices, beside it.
-pub fn bounds(spec: &Spec) -> Vec<(String, Bounds)> {
+pub fn parts(spec: &Spec) -> Vec<(String, Bounds)> {
     let defined = |kind: &OpKind| {
         let mut entries = spec.code.entries.iter();
         entries.any(|entry| entry.name == kind.name())
@@ -96,13 +97,21 @@ pub fn bounds(spec: &Spec) -> Vec<(String, Bounds)> {
         operations: OpKind::ALL.into_iter().filter(defined).collect(),
         ..guest.clone()
     };
-    let all = [("costs.guest", guest), ("costs.host", host)];
+    let all = [("guest", guest), ("host", host)];
     all.map(|(name, bounds)| (name.to_owned(), bounds)).into()
 }
 
+/// The name of the scope that has them.
+pub const SCOPE: &str = "costs";
+
 /// Searches within bounds, honest guests and driven devices.
-pub fn walk(spec: &Spec, name: String, bounds: Bounds, control: &Control) -> Result<Walk, String> {
-    if let Some(misfit) = misfits(&bounds, Some(&spec.code)).into_iter().next() {
+pub fn walk(
+    spec: &Spec,
+    (scope, part): (&str, &str),
+    bounds: &Bounds,
+    control: &Control,
+) -> Result<Walk, String> {
+    if let Some(misfit) = misfits(bounds, Some(&spec.code)).into_iter().next() {
         return Err(format!("{}; {}", misfit.what, misfit.why));
     }
     let setup = Setup {
@@ -120,10 +129,10 @@ pub fn walk(spec: &Spec, name: String, bounds: Bounds, control: &Control) -> Res
     let found = levels::search(&tally, 0, control);
     let reached = tally.reached.into_inner();
     Ok(Walk {
-        name,
-        bounds,
-        states: found.states,
-        stopped: found.stopped,
+        scope: scope.to_owned(),
+        part: part.to_owned(),
+        bounds: bounds.clone(),
+        found: found.summary(),
         reached: reached.unwrap_or_else(PoisonError::into_inner),
     })
 }
@@ -150,7 +159,10 @@ impl Tally {
             Step::Begin { thread, entry, .. } => (thread, entry),
             Step::Go { thread, .. } => {
                 let running = before.state.threads[thread as usize].entry;
-                (thread, running.checked_sub(1).expect("it is in an operation"))
+                (
+                    thread,
+                    running.checked_sub(1).expect("it is in an operation"),
+                )
             }
             Step::Fill(..) | Step::Evict(..) | Step::TakeEffect(..) => {
                 unreachable!("saturated caches take no steps")
@@ -163,10 +175,11 @@ impl Tally {
             let [dropped, had_to_go] = std::mem::take(sums);
             if let Start::Operation(kind) = self.machine.code.entries[entry as usize].start {
                 let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
-                reached.entry(kind).or_default().0.insert(Entries {
-                    dropped,
-                    had_to_go,
-                });
+                reached
+                    .entry(kind)
+                    .or_default()
+                    .0
+                    .insert(Entries { dropped, had_to_go });
             }
         }
         after

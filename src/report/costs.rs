@@ -3,8 +3,8 @@
 use comfy_table::Table;
 use model::OpKind;
 
-use super::Report;
-use crate::cost::{Costs, Count, Formula, Unit, count};
+use super::{Report, SpecReport};
+use crate::cost::{Costs, Count, Formula, Point, Unit, count};
 
 /// What the columns mean.
 pub const LEGEND: [&str; 3] = [
@@ -69,19 +69,21 @@ pub fn grid(report: &Report) -> Option<Table> {
 
 /// Why operations could not be performed, a line each; those that the table has no column for included.
 pub fn obstacles(report: &Report) -> Vec<String> {
-    let mut lines = Vec::new();
-    for spec in &report.specs {
-        for costs in &spec.costs {
-            if let Some((point, why)) = costs.obstacle() {
-                let (name, kind) = (&spec.name, costs.kind.name());
-                lines.push(format!(
-                    "{name} {kind} was not performed at k={}, n={}: {why}",
-                    point.k, point.n
-                ));
-            }
-        }
-    }
-    lines
+    let of_spec = |spec: &SpecReport| {
+        let costs = spec.costs.iter();
+        let lines = costs.filter_map(|costs| obstacle(&spec.name, costs));
+        lines.collect::<Vec<_>>()
+    };
+    report.specs.iter().flat_map(of_spec).collect()
+}
+
+/// Why an operation of a spec could not be performed, if it could not.
+pub fn obstacle(name: &str, costs: &Costs) -> Option<String> {
+    let (Point { k, n }, why) = costs.obstacle()?;
+    let kind = costs.kind.name();
+    Some(format!(
+        "{name} {kind} was not performed at k={k}, n={n}: {why}"
+    ))
 }
 
 /// Several counts in one cell, those for k = 1 apart if one of them differs there.
