@@ -5,7 +5,7 @@
 use std::fmt::{Display, Formatter, Result as Fmt};
 
 use model::program::Start;
-use model::{Cost, Machine, OpKind, Outcome, Seen, State, Step};
+use model::{Code, Cost, Machine, OpKind, Outcome, Pc, Seen, State, Step};
 
 /// An operation with its arguments, ids as they are.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +93,7 @@ pub fn perform(
     while !performed.state.threads[thread as usize].is_idle() {
         let state = performed.state;
         let goes = |step: &Step| matches!(step, Step::Go { thread: who, .. } if *who == thread);
-        let waits = || Obstacle::Waits(text(machine, &state, thread));
+        let waits = || Obstacle::Waits(text(&machine.code, state.threads[thread as usize].pc));
         let step = first(machine, &state, goes)?.ok_or_else(waits)?;
         performed.state = step.state;
         performed.stale += step.stale;
@@ -127,10 +127,10 @@ fn first(
     Ok(None)
 }
 
-/// The step that a thread is at, as its author wrote it.
-fn text(machine: &Machine, state: &State, thread: u8) -> String {
-    let step = machine.code.step_of(state.threads[thread as usize].pc);
-    step.map_or(String::new(), |step| machine.code.steps[step].text.clone())
+/// The step of an instruction, as its author wrote it.
+pub fn text(code: &Code, pc: Pc) -> String {
+    let step = code.step_of(pc);
+    step.map_or(String::new(), |step| code.steps[step].text.clone())
 }
 
 fn add(sum: &mut Cost, more: Cost) {

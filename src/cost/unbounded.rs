@@ -4,18 +4,21 @@
 //! here is bounded by what a state can represent. It is a second reading of the instructions; wherever the machine can
 //! perform an operation too, [`super::of`] compares the two and takes a difference for an internal error.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod running;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::program::{
-    CommandExpr, Crossing, FixedSet, Instr, Kind, Operand, REGISTERS, ReadExpr, Reg, Row, Start,
-    TableStart, VIOMMU, VmidField, Word0,
+    CommandExpr, Crossing, FixedSet, Instr, Kind, Operand, ReadExpr, Reg, Row, Start, TableStart,
+    VIOMMU, VmidField, Word0,
 };
 use model::{Code, Cost, Pc};
 use vocab::Opcode;
 
 use super::Point;
-use super::alone::{Obstacle, Operation};
+use super::alone::{Obstacle, Operation, text};
 use super::situation::{measured, preparation};
+use running::{Request, Running, Waits, parts};
 
 /// The one device, vIOMMU, VM and VMID that there are.
 const ONLY: u8 = 0;
@@ -45,23 +48,6 @@ struct Software<'a> {
     locks: BTreeSet<u8>,
     /// SYNCs that the VMM has let pass, modulo the cut.
     passed: u8,
-}
-
-/// A guest's command, as far as the kernel looks at it.
-#[derive(Clone, Copy)]
-struct Request {
-    opcode: Opcode,
-    device: Option<u8>,
-}
-
-/// A thread in an operation.
-#[derive(Default)]
-struct Running {
-    values: [Option<u8>; REGISTERS],
-    sets: [BTreeSet<u8>; REGISTERS],
-    queue: VecDeque<Request>,
-    taken: Option<Request>,
-    cost: Cost,
 }
 
 impl<'a> Software<'a> {
@@ -253,48 +239,19 @@ impl<'a> Software<'a> {
 
     /// A command, unless it names something that is none.
     fn request(&self, this: &Running, command: CommandExpr) -> Option<Request> {
-        let has_vmid = |field| match field {
-            VmidField::Guest => Some(()),
-            VmidField::Of(viommu) => this.value(viommu).filter(|_| self.has_vmid).map(drop),
+        let (opcode, vmid, named) = parts(command);
+        if let Some(VmidField::Of(viommu)) = vmid {
+            this.value(viommu).filter(|_| self.has_vmid)?;
+        }
+        for operand in named.into_iter().flatten() {
+            this.value(operand)?;
+        }
+        // A command either has a VMID or is about a device.
+        let device = match vmid {
+            None if opcode != Opcode::TlbiNsnhAll => Some(ONLY),
+            _ => None,
         };
-        let of = |opcode, device| Request { opcode, device };
-        let device_of_slot = |slot| this.value(slot).map(|_| Some(ONLY));
-        Some(match command {
-            CommandExpr::CfgiSte(device) => of(Opcode::CfgiSte, Some(this.value(device)?)),
-            CommandExpr::CfgiCd(slot) => of(Opcode::CfgiCd, device_of_slot(slot)?),
-            CommandExpr::CfgiCdAll(device) => of(Opcode::CfgiCdAll, Some(this.value(device)?)),
-            CommandExpr::TlbiNhAll(vmid) => {
-                has_vmid(vmid)?;
-                of(Opcode::TlbiNhAll, None)
-            }
-            CommandExpr::TlbiNhAsid(vmid, asid) => {
-                (has_vmid(vmid)?, this.value(asid)?);
-                of(Opcode::TlbiNhAsid, None)
-            }
-            CommandExpr::TlbiNhVa(vmid, asid, page) => {
-                (has_vmid(vmid)?, this.value(asid)?, this.value(page)?);
-                of(Opcode::TlbiNhVa, None)
-            }
-            CommandExpr::TlbiNhVaa(vmid, page) => {
-                (has_vmid(vmid)?, this.value(page)?);
-                of(Opcode::TlbiNhVaa, None)
-            }
-            CommandExpr::TlbiS2Ipa(vmid, ipa) => {
-                (has_vmid(vmid)?, this.value(ipa)?);
-                of(Opcode::TlbiS2Ipa, None)
-            }
-            CommandExpr::TlbiS12Vmall(vmid) => {
-                has_vmid(vmid)?;
-                of(Opcode::TlbiS12Vmall, None)
-            }
-            CommandExpr::TlbiNsnhAll => of(Opcode::TlbiNsnhAll, None),
-            CommandExpr::AtcInv(slot, page) => {
-                this.value(page)?;
-                of(Opcode::AtcInv, device_of_slot(slot)?)
-            }
-            CommandExpr::AtcInvSsid(slot) => of(Opcode::AtcInv, device_of_slot(slot)?),
-            CommandExpr::AtcInvAll(device) => of(Opcode::AtcInv, Some(this.value(device)?)),
-        })
+        Some(Request { opcode, device })
     }
 
     /// What `fixup` makes of a guest's command.
@@ -309,33 +266,4 @@ impl<'a> Software<'a> {
         };
         self.code.accepts.contains(&request.opcode) && request.device.is_none_or(is_known)
     }
-}
-
-/// It waits for somebody else.
-struct Waits;
-
-impl Running {
-    fn value(&self, operand: Operand) -> Option<u8> {
-        let register = |Reg(register): Reg| self.values[register as usize];
-        match operand {
-            Operand::Reg(register_) => register(register_),
-            Operand::DeviceOf(of) | Operand::ViommuOf(of) | Operand::VmOf(of) => {
-                register(of).map(|_| ONLY)
-            }
-        }
-    }
-
-    /// The (table, key) that a row names. There is one vIOMMU, so that an ASID is a key.
-    fn cell(&self, row: Row) -> Option<(u8, u8)> {
-        if let Some(viommu) = row.viommu {
-            self.value(viommu)?;
-        }
-        Some((row.table, self.value(row.key)?))
-    }
-}
-
-/// The step of an instruction, as its author wrote it.
-fn text(code: &Code, pc: Pc) -> String {
-    let step = code.step_of(pc);
-    step.map_or(String::new(), |step| code.steps[step].text.clone())
 }
