@@ -28,6 +28,7 @@ Examples:
   nestcheck check --threat hostile --scope deep specs/native-batched.toml
   nestcheck check --scope quick,pages=2,guest_threads=1 specs/native-batched.toml
   nestcheck compare --format json specs > report.json
+  nestcheck costs specs/native-batched.toml             what each operation costs
   nestcheck list properties
 
 Exit codes:
@@ -46,6 +47,8 @@ pub enum Command {
     Compare(Check),
     /// Run every part of a scope again with each bound one smaller and one larger, and print a Markdown table
     Scopes(Scopes),
+    /// Count what operations cost: calls, commands, over-invalidation, state
+    Costs(Costs),
     /// Print the words that spec files and flags are made of
     List {
         /// What to print; everything if left out
@@ -124,6 +127,23 @@ impl Scopes {
             caches: CacheMode::Saturated,
         }
     }
+}
+
+/// What `costs` is told.
+#[derive(Debug, clap::Args)]
+pub struct Costs {
+    /// Spec files, or directories: of those every *.toml that has claims, subdirectories left out
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Look for the worst over-invalidation in a scope of each spec [default: bounds that are the same for all specs]
+    #[arg(long, value_name = "NAME,NAME=VALUE,…")]
+    pub scope: Option<Choice>,
+    /// Give up looking for it after so many distinct states
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_states: u64,
 }
 
 const CACHES: [(&str, CacheMode); 2] = [

@@ -94,6 +94,7 @@ pub fn run(specs: &[Spec], options: &Options, watch: &dyn Watch) -> Result<Repor
                 Role::Bug(_) | Role::Fixed(_) => Vec::new(),
             },
             role,
+            kept: None,
             pairs,
         });
     }

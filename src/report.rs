@@ -2,9 +2,11 @@
 //!
 //! Everything here is a function of the specs and the flags: no times, no rates, no order that depends on a machine.
 
+pub mod bill;
 mod bugs;
 mod costs;
 pub mod json;
+mod keeps;
 pub mod markdown;
 #[cfg(test)]
 mod sample;
@@ -16,6 +18,7 @@ use model::{Bounds, SourceStep};
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
 use crate::cost::Costs;
+use crate::cost::kept::Kept;
 use crate::exit::Exit;
 use crate::search::{Found, Why};
 pub use sections::grouped;
@@ -43,6 +46,8 @@ pub struct SpecReport {
     pub role: Role,
     /// What its operations cost, whatever guests and devices may do.
     pub costs: Vec<Costs>,
+    /// What its software must remember, if that was asked.
+    pub kept: Option<Kept>,
     /// For each threat and kind of device what was found.
     pub pairs: Vec<PairReport>,
 }

@@ -5,10 +5,13 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::args::{self, Args, Check, Command, Format, When};
+use crate::args::{self, Args, Check, Command, Costs, Format, When};
+use crate::cost::bill::{self, Bill};
+use crate::cost::kept;
 use crate::exit::{Error, Exit};
 use crate::progress::Meter;
-use crate::report::{json, markdown, table};
+use crate::report::{self, json, markdown, table};
+use crate::search::Limits;
 use crate::spec::{self, Spec};
 use crate::{evidence, files, job, list};
 
@@ -19,9 +22,10 @@ static INTERRUPT: AtomicBool = AtomicBool::new(false);
 pub fn run(args: &Args) -> Exit {
     std::panic::set_hook(Box::new(fault));
     finish(|| match &args.command {
-        Command::Check(check) => report(check, When::Always),
-        Command::Compare(check) => report(check, When::Never),
+        Command::Check(check) => report(check, When::Always, false),
+        Command::Compare(check) => report(check, When::Never, true),
         Command::Scopes(asked) => scopes(asked),
+        Command::Costs(costs) => bills(costs),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
     })
 }
@@ -39,12 +43,16 @@ fn finish(job: impl FnOnce() -> Result<(String, Exit), Error>) -> Exit {
     }
 }
 
-fn report(check: &Check, traces: When) -> Result<(String, Exit), Error> {
+/// Does a job. What variants must remember is asked when they are compared.
+fn report(check: &Check, traces: When, keeps: bool) -> Result<(String, Exit), Error> {
     interruptible()?;
     let specs = read(&files::named(&check.paths)?)?;
     let meter = Meter::new(&INTERRUPT);
     let mut report = job::run(&specs, &check.options(), &meter)?;
     drop(meter);
+    for (spec, report) in specs.iter().zip(&mut report.specs).filter(|_| keeps) {
+        report.kept = Some(kept::of(spec));
+    }
     report.tells = check.traces.unwrap_or(traces) == When::Always;
     let text = match check.format {
         Format::Table => table::render(&report),
@@ -62,6 +70,30 @@ fn scopes(asked: &args::Scopes) -> Result<(String, Exit), Error> {
     let found = evidence::gather(&specs, pair, &asked.options(), &meter)?;
     drop(meter);
     Ok((evidence::render(&found), Exit::AsExpected))
+}
+
+/// Makes out bills.
+fn bills(costs: &Costs) -> Result<(String, Exit), Error> {
+    interruptible()?;
+    let specs = read(&files::named(&costs.paths)?)?;
+    let limits = Limits {
+        max_states: Some(costs.max_states),
+        timeout: None,
+    };
+    let meter = Meter::new(&INTERRUPT);
+    let of = |spec| bill::of(spec, costs.scope.as_ref(), &limits, &meter).map_err(Error::Usage);
+    let bills: Vec<_> = specs.iter().map(of).collect::<Result<_, _>>()?;
+    drop(meter);
+    let text = match costs.format {
+        Format::Table => report::bill::table(&bills),
+        Format::Json => json::bills(&bills),
+        Format::Markdown => report::bill::markdown(&bills),
+    };
+    let exit = match bills.iter().any(Bill::is_interrupted) {
+        true => Exit::Incomplete,
+        false => Exit::AsExpected,
+    };
+    Ok((text, exit))
 }
 
 /// Reads all files, and says what is wrong with any of them.

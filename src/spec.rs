@@ -12,7 +12,7 @@ mod compile;
 mod expect;
 mod fields;
 mod hardware;
-mod kinds;
+pub(crate) mod kinds;
 mod lines;
 mod programs;
 mod report;
@@ -36,6 +36,7 @@ use source::{Files, Span};
 
 pub use bug::{Bug, GRADES, Grade};
 pub use report::SpecErrors;
+pub use tables::Owner;
 pub use vocabulary::{Chapter, Entry, vocabulary};
 
 /// A uAPI variant and what its author claims of it.
@@ -57,6 +58,8 @@ pub struct Spec {
     pub axes: Axes,
     /// Its programs.
     pub code: Code,
+    /// Whose programs may use each of [`Code::tables`].
+    pub owners: Vec<Owner>,
     /// The verdicts that its author claims.
     pub expect: BTreeMap<(Threat, Devices), BTreeMap<PropertyId, Claim>>,
     /// The known bug that the file tells of, if it does.
@@ -171,6 +174,7 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
         hardware,
         axes: axes?.axes,
         code: code?,
+        owners: tables.iter().map(|table| table.owner).collect(),
         expect,
         bug,
         scopes,

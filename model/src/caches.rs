@@ -217,6 +217,25 @@ impl Caches {
             .sum()
     }
 
+    /// How many tags it holds anything under. All words of an STE are one entry, and all words of a CD: a command that hits one hits all.
+    pub fn tags(&self) -> u32 {
+        let words = |arrays: [&[u8]; 3]| {
+            let [first, second, third] = arrays;
+            let places = first.iter().zip(second).zip(third);
+            places
+                .filter(|((first, second), third)| **first | **second | **third != 0)
+                .count()
+        };
+        let some = |cells: &[u8]| cells.iter().filter(|&&cell| cell != 0).count();
+        let tags = self.s1.iter().filter(|&&cell| cell != 0).count()
+            + some(&self.s2)
+            + some(&self.tlb)
+            + some(&self.atc)
+            + words([&self.ste0, &self.ste1, &self.ste2])
+            + words([&self.cd0, &self.cd1, &self.cd1]);
+        tags as u32
+    }
+
     /// Every entry it holds, as (byte, bit): the names that hardware's own steps give to entries.
     pub fn bits(&self) -> impl Iterator<Item = (u8, u8)> {
         bytemuck::cast::<Self, [u8; BYTES]>(*self)
@@ -254,6 +273,21 @@ mod tests {
             assert_eq!(cd0::decode(cd0::valid(asid)), Some((asid, true)));
             assert_eq!(cd0::decode(cd0::epd(asid)), Some((asid, false)));
         }
+    }
+
+    #[test]
+    fn descriptors_are_one_tag_each_whatever_their_words_hold() {
+        let all = Caches::default().zip(&Caches::default(), |_, _| 0xff);
+        let cells = all.s1.len() + all.s2.len() + all.tlb.len() + all.atc.len();
+        let tags = cells + limit::DEVICES + limit::SLOTS;
+        assert_eq!(all.tags() as usize, tags);
+        let mut caches = Caches::default();
+        assert_eq!(caches.tags(), 0);
+        caches.cd1[1] = 0b11;
+        caches.cd0[1] = 0b1;
+        caches.ste2[0] = 0b1;
+        caches.atc[3] = 0b11;
+        assert_eq!(caches.tags(), 3);
     }
 
     #[test]

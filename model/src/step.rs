@@ -71,6 +71,8 @@ pub struct Seen {
     pub cost: Cost,
     /// Whether an operation or call ended with an error.
     pub failed: bool,
+    /// What its command hit, value by value; a step issues at most one command.
+    pub hit: Caches,
 }
 
 /// What is counted.
@@ -86,7 +88,7 @@ pub struct Cost {
     pub commands: u32,
     /// SYNCs in hardware queues.
     pub syncs: u32,
-    /// Entries that commands hit, whether or not they had to go.
+    /// Entries that commands hit, whether or not they had to go; [`Caches::tags`].
     pub dropped: u32,
 }
 
@@ -340,7 +342,8 @@ pub(crate) struct Beginning {
 
 impl Seen {
     pub(crate) fn hit(&mut self, machine: &Machine, state: &State, command: Command) {
+        self.hit = state.caches.intersection(&machine.hits(command));
         self.cost.commands += 1;
-        self.cost.dropped += state.caches.intersection(&machine.hits(command)).count();
+        self.cost.dropped += self.hit.tags();
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt::{Display, Formatter, Result as Fmt};
 
 use model::program::Start;
-use model::{Cost, Machine, OpKind, Outcome, State, Step};
+use model::{Code, Cost, Machine, OpKind, Outcome, Pc, Seen, State, Step};
 
 /// An operation with its arguments, ids as they are.
 #[derive(Clone, Copy, Debug)]
@@ -49,13 +49,32 @@ impl Display for Obstacle {
     }
 }
 
-/// Performs an operation on an idle thread. Returns the state after it and the sum of what its steps cost.
+/// What an operation has come to.
+#[derive(Clone, Copy, Debug)]
+pub struct Performed {
+    /// The state at its return.
+    pub state: State,
+    /// The sum of what its steps cost.
+    pub cost: Cost,
+    /// The entries that were stale when its commands hit them.
+    pub stale: u32,
+}
+
+/// The entries that a step's command hit and that were stale: empty caches could not come to hold them from memory as it was.
+pub fn stale(machine: &Machine, before: &State, seen: &Seen) -> u32 {
+    match seen.hit.is_empty() {
+        true => 0,
+        false => seen.hit.minus(&machine.legitimate(before)).tags(),
+    }
+}
+
+/// Performs an operation on an idle thread.
 pub fn perform(
     machine: &Machine,
     state: &State,
     thread: u8,
     operation: Operation,
-) -> Result<(State, Cost), Obstacle> {
+) -> Result<Performed, Obstacle> {
     let begins = |step: &Step| match *step {
         Step::Begin {
             thread: who,
@@ -70,15 +89,17 @@ pub fn perform(
         }
         _ => false,
     };
-    let (mut state, mut cost) = first(machine, state, begins)?.ok_or(Obstacle::MayNotBegin)?;
-    while !state.threads[thread as usize].is_idle() {
+    let mut performed = first(machine, state, begins)?.ok_or(Obstacle::MayNotBegin)?;
+    while !performed.state.threads[thread as usize].is_idle() {
+        let state = performed.state;
         let goes = |step: &Step| matches!(step, Step::Go { thread: who, .. } if *who == thread);
-        let waits = || Obstacle::Waits(text(machine, &state, thread));
-        let (next, more) = first(machine, &state, goes)?.ok_or_else(waits)?;
-        state = next;
-        add(&mut cost, more);
+        let waits = || Obstacle::Waits(text(&machine.code, state.threads[thread as usize].pc));
+        let step = first(machine, &state, goes)?.ok_or_else(waits)?;
+        performed.state = step.state;
+        performed.stale += step.stale;
+        add(&mut performed.cost, step.cost);
     }
-    Ok((state, cost))
+    Ok(performed)
 }
 
 /// Takes the first possible one of the chosen steps; none if none of them is possible.
@@ -86,7 +107,7 @@ fn first(
     machine: &Machine,
     state: &State,
     choose: impl Fn(&Step) -> bool,
-) -> Result<Option<(State, Cost)>, Obstacle> {
+) -> Result<Option<Performed>, Obstacle> {
     let mut steps = Vec::new();
     machine.steps(state, &mut steps);
     for step in steps.into_iter().filter(choose) {
@@ -94,16 +115,22 @@ fn first(
             Outcome::Blocked => {}
             Outcome::NotModelled(bound) => return Err(Obstacle::NotModelled(bound)),
             Outcome::Next(_, seen) if seen.failed => return Err(Obstacle::Fails),
-            Outcome::Next(next, seen) => return Ok(Some((next, seen.cost))),
+            Outcome::Next(next, seen) => {
+                return Ok(Some(Performed {
+                    state: next,
+                    cost: seen.cost,
+                    stale: stale(machine, state, &seen),
+                }));
+            }
         }
     }
     Ok(None)
 }
 
-/// The step that a thread is at, as its author wrote it.
-fn text(machine: &Machine, state: &State, thread: u8) -> String {
-    let step = machine.code.step_of(state.threads[thread as usize].pc);
-    step.map_or(String::new(), |step| machine.code.steps[step].text.clone())
+/// The step of an instruction, as its author wrote it.
+pub fn text(code: &Code, pc: Pc) -> String {
+    let step = code.step_of(pc);
+    step.map_or(String::new(), |step| code.steps[step].text.clone())
 }
 
 fn add(sum: &mut Cost, more: Cost) {

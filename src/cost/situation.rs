@@ -6,10 +6,10 @@
 //! and the VM 2n intermediate pages. A device is detached when its guest has given it back: for `attach`, `detach` and `destroy`
 //! that is all there is, and nothing is bound.
 
-use model::{Bounds, CacheMode, Cost, Machine, OpKind, Setup, State};
+use model::{Bounds, CacheMode, Machine, OpKind, Setup, State};
 use vocab::{Devices, Threat};
 
-use super::alone::{Operation, perform};
+use super::alone::{Operation, Performed, perform};
 use super::{Counts, Point};
 use crate::spec::Spec;
 use crate::spec::scopes::misfits;
@@ -27,16 +27,17 @@ pub fn measure(spec: &Spec, kind: OpKind, point: Point) -> Result<Counts, String
     let machine = machine(spec, point)?;
     let mut state = machine.initial();
     for before in preparation(kind, point) {
-        (state, _) = step(&machine, &state, before).map_err(|why| {
+        let performed = step(&machine, &state, before).map_err(|why| {
             let before = before.kind.name();
             format!("`{before}` has to come before, and {why}")
         })?;
+        state = performed.state;
     }
-    let (after, cost) = step(&machine, &state, measured(kind, point))?;
-    Ok(counts(&machine, &state, &after, cost))
+    let performed = step(&machine, &state, measured(kind, point))?;
+    Ok(counts(&machine, &state, &performed))
 }
 
-fn step(machine: &Machine, state: &State, operation: Operation) -> Result<(State, Cost), String> {
+fn step(machine: &Machine, state: &State, operation: Operation) -> Result<Performed, String> {
     let [guest, host] = THREADS;
     let thread = if operation.kind.is_guests() {
         guest
@@ -47,14 +48,20 @@ fn step(machine: &Machine, state: &State, operation: Operation) -> Result<(State
 }
 
 /// See "Over-invalidation" in the module above.
-fn counts(machine: &Machine, before: &State, after: &State, cost: Cost) -> Counts {
-    let stale = before.caches.minus(&machine.legitimate(after));
-    let gone = before.caches.minus(&after.caches);
-    let had_to_go = stale.intersection(&machine.legitimate(before).union(&gone));
+fn counts(machine: &Machine, before: &State, performed: &Performed) -> Counts {
+    let &Performed {
+        state: after,
+        cost,
+        stale,
+    } = performed;
+    let made_stale = machine
+        .legitimate(before)
+        .minus(&machine.legitimate(&after));
+    let left = made_stale.intersection(&after.caches).tags();
     Counts {
         cost,
-        had_to_go: had_to_go.count(),
-        left: had_to_go.minus(&gone).count(),
+        had_to_go: stale + left,
+        left,
     }
 }
 
@@ -91,7 +98,7 @@ fn machine(spec: &Spec, Point { k, n }: Point) -> Result<Machine, String> {
 }
 
 /// What is performed before the operation.
-fn preparation(kind: OpKind, point: Point) -> Vec<Operation> {
+pub fn preparation(kind: OpKind, point: Point) -> Vec<Operation> {
     // What the operation does itself is not done before.
     let Point { k, n } = point;
     let (first_page, slots) = match kind {
@@ -121,7 +128,7 @@ fn preparation(kind: OpKind, point: Point) -> Vec<Operation> {
 }
 
 /// The operation itself: about page 0, and about the last of the space's slots.
-fn measured(kind: OpKind, Point { k, .. }: Point) -> Operation {
+pub fn measured(kind: OpKind, Point { k, .. }: Point) -> Operation {
     let last = k - 1;
     match kind {
         OpKind::Map => operation(kind, &[SPACE, 0, 0]),

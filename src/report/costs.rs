@@ -3,8 +3,8 @@
 use comfy_table::Table;
 use model::OpKind;
 
-use super::Report;
-use crate::cost::{Costs, Counts, Formula};
+use super::{Report, SpecReport};
+use crate::cost::{Costs, Count, Formula, Point, Unit, count};
 
 /// What the columns mean.
 pub const LEGEND: [&str; 3] = [
@@ -24,15 +24,20 @@ const COLUMNS: [OpKind; 6] = [
 ];
 
 /// What is counted for each operation.
-const CALLS: [fn(&Counts) -> u32; 4] = [
-    |counts| counts.cost.exits,
-    |counts| counts.cost.ioctls + counts.cost.hypercalls,
-    |counts| counts.cost.commands,
-    |counts| counts.cost.syncs,
+const CALLS: [Count; 4] = [
+    count("exits", Unit::Calls, |counts| counts.cost.exits),
+    count("ioctls+hypercalls", Unit::Calls, |counts| {
+        counts.cost.ioctls + counts.cost.hypercalls
+    }),
+    count("commands", Unit::Calls, |counts| counts.cost.commands),
+    count("SYNCs", Unit::Calls, |counts| counts.cost.syncs),
 ];
 
 /// What tells over-invalidation.
-const ENTRIES: [fn(&Counts) -> u32; 2] = [|counts| counts.cost.dropped, |counts| counts.had_to_go];
+const ENTRIES: [Count; 2] = [
+    count("dropped", Unit::Entries, |counts| counts.cost.dropped),
+    count("had to go", Unit::Entries, |counts| counts.had_to_go),
+];
 
 /// The table, without a style; none if no spec has operations.
 pub fn grid(report: &Report) -> Option<Table> {
@@ -64,33 +69,35 @@ pub fn grid(report: &Report) -> Option<Table> {
 
 /// Why operations could not be performed, a line each; those that the table has no column for included.
 pub fn obstacles(report: &Report) -> Vec<String> {
-    let mut lines = Vec::new();
-    for spec in &report.specs {
-        for costs in &spec.costs {
-            if let Some((point, why)) = costs.obstacle() {
-                let (name, kind) = (&spec.name, costs.kind.name());
-                lines.push(format!(
-                    "{name} {kind} was not performed at k={}, n={}: {why}",
-                    point.k, point.n
-                ));
-            }
-        }
-    }
-    lines
+    let of_spec = |spec: &SpecReport| {
+        let costs = spec.costs.iter();
+        let lines = costs.filter_map(|costs| obstacle(&spec.name, costs));
+        lines.collect::<Vec<_>>()
+    };
+    report.specs.iter().flat_map(of_spec).collect()
+}
+
+/// Why an operation of a spec could not be performed, if it could not.
+pub fn obstacle(name: &str, costs: &Costs) -> Option<String> {
+    let (Point { k, n }, why) = costs.obstacle()?;
+    let kind = costs.kind.name();
+    Some(format!(
+        "{name} {kind} was not performed at k={k}, n={n}: {why}"
+    ))
 }
 
 /// Several counts in one cell, those for k = 1 apart if one of them differs there.
-fn cell(costs: Option<&Costs>, gets: &[fn(&Counts) -> u32], separator: &str) -> String {
+fn cell(costs: Option<&Costs>, counts: &[Count], separator: &str) -> String {
     let Some(costs) = costs else {
         return "·".to_owned();
     };
-    let formulas: Option<Vec<Formula>> = gets.iter().map(|get| costs.formula(get)).collect();
+    let formulas: Option<Vec<Formula>> = counts.iter().map(|count| costs.formula(count)).collect();
     let Some(formulas) = formulas else {
         return "not performed".to_owned();
     };
     let joined = |texts: Vec<String>| texts.join(separator);
     let others = |formula: &Formula| match formula.cases() {
-        None => "not linear".to_owned(),
+        None => formula.to_string(),
         Some((others, _)) => others.to_string().replace(' ', ""),
     };
     let last = |formula: &Formula| match formula.cases() {

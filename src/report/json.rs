@@ -5,9 +5,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use model::Bounds;
+
+use super::keeps::memory;
 use super::{PairReport, PartReport, Report, Role, SpecReport};
+use crate::cost::bill::Bill;
+use crate::cost::kept::{self, DESCRIPTOR, Kept};
+use crate::cost::worst::{Reached, Walk};
 use crate::cost::{COUNTS, Costs, Counts, Point};
 use crate::scope::DIMENSIONS;
+use crate::spec::{Owner, kinds};
 
 /// The version of the schema.
 pub const SCHEMA: u32 = 1;
@@ -19,7 +26,11 @@ pub fn render(report: &Report) -> String {
         .flat_map(|(spec, pair)| pair.parts.iter().map(move |part| run(spec, pair, part)))
         .collect();
     let schema = SCHEMA;
-    let mut text = serde_json::to_string_pretty(&Document { schema, runs })
+    text(&Document { schema, runs })
+}
+
+fn text(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document)
         .expect("a report has string keys and finite numbers only");
     text.push('\n');
     text
@@ -50,6 +61,7 @@ struct Run<'a> {
     properties: Vec<Property<'a>>,
     uncovered: Vec<Step<'a>>,
     costs: Map<String, Value>,
+    keeps: Value,
 }
 
 #[derive(Serialize)]
@@ -92,20 +104,7 @@ fn run<'a>(spec: &'a SpecReport, pair: &'a PairReport, part: &'a PartReport) -> 
         },
         threat: pair.threat.name(),
         devices: pair.devices.name(),
-        scope: Scope {
-            name: &part.scope,
-            part: &part.name,
-            bounds: DIMENSIONS
-                .iter()
-                .map(|dimension| (dimension.name, (dimension.get)(&part.bounds)))
-                .collect(),
-            operations: part
-                .bounds
-                .operations
-                .iter()
-                .map(|kind| kind.name())
-                .collect(),
-        },
+        scope: scope(&part.scope, &part.name, &part.bounds),
         states: part.found.states,
         transitions: part.found.transitions,
         depth: part.found.depth,
@@ -134,7 +133,79 @@ fn run<'a>(spec: &'a SpecReport, pair: &'a PairReport, part: &'a PartReport) -> 
             })
             .collect(),
         costs: spec.costs.iter().map(costs).collect(),
+        keeps: spec.kept.as_ref().map_or(Value::Null, keeps),
     }
+}
+
+fn scope<'a>(name: &'a str, part: &'a str, bounds: &Bounds) -> Scope<'a> {
+    Scope {
+        name,
+        part,
+        bounds: DIMENSIONS
+            .iter()
+            .map(|dimension| (dimension.name, (dimension.get)(bounds)))
+            .collect(),
+        operations: bounds.operations.iter().map(|kind| kind.name()).collect(),
+    }
+}
+
+/// What a variant's software must remember.
+fn keeps(kept: &Kept) -> Value {
+    let owner = |owner| match owner {
+        Owner::Guest => "guest",
+        Owner::Hypervisor => "hypervisor",
+    };
+    let table = |table: &kept::Table| {
+        json!({
+            "name": table.name,
+            "key": kinds::name(table.key),
+            "value": kinds::name(table.value),
+            "owner": owner(table.owner),
+            "honest": table.honest.to_string(),
+            "hostile": table.hostile.map(|size| size.to_string()),
+        })
+    };
+    let writers = kept.writers.iter().map(|section| section.name());
+    json!({
+        "tables": kept.tables.iter().map(table).collect::<Vec<_>>(),
+        "descriptors": {
+            "bytes": format!("{DESCRIPTOR}s"),
+            "memory": memory(kept.descriptors),
+            "writers": writers.collect::<Vec<_>>(),
+        },
+    })
+}
+
+/// What `nestcheck costs` found.
+pub fn bills(bills: &[Bill]) -> String {
+    let specs: Vec<_> = bills.iter().map(bill).collect();
+    text(&json!({ "schema": SCHEMA, "specs": specs }))
+}
+
+fn bill(bill: &Bill) -> Value {
+    json!({
+        "spec": bill.name,
+        "hardware": bill.hardware,
+        "costs": bill.costs.iter().map(costs).collect::<Map<_, _>>(),
+        "keeps": keeps(&bill.kept),
+        "walks": bill.walks.iter().map(walk).collect::<Vec<_>>(),
+    })
+}
+
+/// A search, and for each operation every pair of dropped and had_to_go that it ended with.
+fn walk(walk: &Walk) -> Value {
+    let pairs = |reached: &Reached| {
+        let pairs = reached.0.iter().map(|it| [it.dropped, it.had_to_go]);
+        json!(pairs.collect::<Vec<_>>())
+    };
+    let reached = walk.reached.iter();
+    let reached = reached.map(|(kind, reached)| (kind.name().to_owned(), pairs(reached)));
+    json!({
+        "scope": scope(&walk.scope, &walk.part, &walk.bounds),
+        "states": walk.found.states,
+        "exhaustive": walk.found.stopped.is_none(),
+        "dropped_had_to_go": reached.collect::<Map<_, _>>(),
+    })
 }
 
 /// An operation's name, the formula of each count, and the points where a formula is missing.
@@ -142,7 +213,7 @@ fn costs(costs: &Costs) -> (String, Value) {
     let mut fields: Map<String, Value> = COUNTS
         .iter()
         .map(|count| {
-            let formula = costs.formula(count.get);
+            let formula = costs.formula(count);
             (count.name.into(), json!(formula.map(|it| it.to_string())))
         })
         .collect();

@@ -2,22 +2,23 @@
 
 use std::fmt::Write;
 
-use comfy_table::presets;
+use comfy_table::{Table, presets};
 
-use super::{Report, costs, sections, table};
+use super::{Report, costs, keeps, sections, table};
 
 /// The whole report.
 pub fn render(report: &Report) -> String {
     let mut grid = table::grid(report);
     grid.load_style(presets::ASCII_MARKDOWN);
     let mut text = format!("{grid}\n");
-    if let Some(mut grid) = costs::grid(report) {
-        grid.load_style(presets::ASCII_MARKDOWN);
-        let legend = costs::LEGEND.join("; ");
-        write!(text, "\n{grid}\n\n{legend}\n").expect("a string takes everything");
+    if let Some(grid) = costs::grid(report) {
+        text.push_str(&chapter("Costs", grid, &costs::LEGEND.join("; ")));
         for line in costs::obstacles(report) {
             write!(text, "\n{line}\n").expect("a string takes everything");
         }
+    }
+    if let Some(grid) = keeps::grid(keeps::of(report)) {
+        text.push_str(&chapter("State", grid, &keeps::LEGEND.join("; ")));
     }
     for section in sections::all(report) {
         write!(text, "\n## {}\n", section.title).expect("a string takes everything");
@@ -30,6 +31,12 @@ pub fn render(report: &Report) -> String {
         }
     }
     text
+}
+
+/// A table with a heading, and what its columns mean.
+pub(super) fn chapter(heading: &str, mut grid: Table, legend: &str) -> String {
+    grid.load_style(presets::ASCII_MARKDOWN);
+    format!("\n## {heading}\n\n{grid}\n\n{legend}\n")
 }
 
 #[cfg(test)]

@@ -1,13 +1,19 @@
 //! A report with one of everything, for the tests of formats.
 
-use model::program::Section;
-use model::{Bounds, Cost, OpKind, SourceStep};
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::program::{Kind, Section};
+use model::{Bounds, Cost, OpKind, SourceStep, TableMemory};
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
 use super::trace::{Line, Trace};
 use super::{PairReport, PartReport, PartVerdict, Report, Role, Row, SpecReport};
+use crate::cost::bill::Bill;
+use crate::cost::kept::{self, Kept, Size};
+use crate::cost::worst::{Entries, Reached, Walk};
 use crate::cost::{Costs, Counts, Point};
 use crate::search::{Found, Why};
+use crate::spec::Owner;
 
 /// One spec under one pair: a violation that was not claimed, a verdict as claimed, a gap, and a property that nobody claims.
 pub fn report() -> Report {
@@ -66,6 +72,7 @@ pub fn report() -> Report {
             role: Role::Variant,
             hardware: "smmuv3".to_owned(),
             costs: vec![costs(OpKind::Unmap, unmap), costs(OpKind::Bind, bind)],
+            kept: Some(kept()),
             pairs: vec![PairReport {
                 threat: Threat::Honest,
                 devices: Devices::Driven,
@@ -95,11 +102,14 @@ fn trace() -> Trace {
 /// At few points, so that the sample stays short.
 fn costs(kind: OpKind, at: fn(Point) -> Result<Counts, String>) -> Costs {
     let points = [(1, 1), (2, 1), (1, 2), (2, 2), (3, 1)];
+    let points = points.map(|(k, n)| (Point { k, n }, at(Point { k, n })));
+    let calls = |(point, counts): &(Point, Result<Counts, String>)| {
+        Some((*point, counts.as_ref().ok()?.cost))
+    };
     Costs {
         kind,
-        points: points
-            .map(|(k, n)| (Point { k, n }, at(Point { k, n })))
-            .to_vec(),
+        calls: points.iter().filter_map(calls).collect(),
+        points: points.to_vec(),
     }
 }
 
@@ -122,6 +132,49 @@ fn unmap(Point { k, n }: Point) -> Result<Counts, String> {
 
 fn bind(_: Point) -> Result<Counts, String> {
     Err("it ends with an error".to_owned())
+}
+
+/// A table with a formula, which hostile guests make larger, and one without.
+fn kept() -> Kept {
+    let table = |name: &str, owner, honest| kept::Table {
+        name: name.to_owned(),
+        key: Kind::Asid,
+        value: Kind::Slot,
+        owner,
+        honest,
+        hostile: (owner == Owner::Hypervisor).then_some(Size::Linear { one: 1, d: 0, s: 2 }),
+    };
+    let linear = Size::Linear { one: 0, d: 0, s: 1 };
+    Kept {
+        tables: vec![
+            table("installed", Owner::Hypervisor, linear),
+            table("slots", Owner::Guest, Size::AtLeast(4)),
+        ],
+        descriptors: TableMemory::Guest,
+        writers: BTreeSet::from([Section::Guest]),
+    }
+}
+
+/// The same spec's bill; one search was cut short.
+pub fn bill() -> Bill {
+    let spec = report().specs.remove(0);
+    let pairs = [(0, 0), (3, 0), (4, 2)];
+    let pairs = pairs.map(|(dropped, had_to_go)| Entries { dropped, had_to_go });
+    let part = &spec.pairs[0].parts[0];
+    Bill {
+        walks: vec![Walk {
+            scope: part.scope.clone(),
+            part: part.name.clone(),
+            bounds: part.bounds.clone(),
+            found: part.found.clone(),
+            reached: BTreeMap::from([(OpKind::Unmap, Reached(BTreeSet::from(pairs)))]),
+        }],
+        name: spec.name,
+        title: spec.title,
+        hardware: spec.hardware,
+        costs: spec.costs,
+        kept: spec.kept.expect("the sample has one"),
+    }
 }
 
 fn bounds() -> Bounds {

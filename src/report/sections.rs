@@ -2,11 +2,13 @@
 //!
 //! What several runs have in common is printed once, under the names of all of them.
 
+use model::Bounds;
 use vocab::Verdict;
 
 use super::trace::Trace;
 use super::{PairReport, PartReport, Report, Row, SpecReport, bugs};
 use crate::scope::DIMENSIONS;
+use crate::search::Found;
 
 /// A title, and items with lines of their own.
 pub struct Section {
@@ -111,7 +113,7 @@ fn bounds(report: &Report) -> Vec<(String, Vec<String>)> {
 }
 
 fn each((name, part): &(String, &PartReport)) -> String {
-    format!("{name}: {}", visited(part))
+    format!("{name}: {}", visited(&part.found))
 }
 
 /// The largest of the runs that visited everything, and all others.
@@ -128,21 +130,23 @@ fn in_sum(runs: &[(String, &PartReport)]) -> Vec<String> {
 }
 
 fn within(part: &PartReport) -> String {
+    dimensions(&format!("{}.{}", part.scope, part.name), &part.bounds)
+}
+
+/// A part's name and how many there are of everything.
+pub(super) fn dimensions(name: &str, bounds: &Bounds) -> String {
     let counts = DIMENSIONS.iter().map(|dimension| {
-        let count = (dimension.get)(&part.bounds);
+        let count = (dimension.get)(bounds);
         format!("{}={count}", dimension.name)
     });
     let counts = counts.collect::<Vec<_>>().join(" ");
-    let operations = part.bounds.operations.iter().map(|kind| kind.name());
+    let operations = bounds.operations.iter().map(|kind| kind.name());
     let operations = operations.collect::<Vec<_>>().join("+");
-    format!(
-        "{}.{}: {counts} operations={operations}",
-        part.scope, part.name
-    )
+    format!("{name}: {counts} operations={operations}")
 }
 
-fn visited(part: &PartReport) -> String {
-    let found = &part.found;
+/// How far a search came.
+pub(super) fn visited(found: &Found<()>) -> String {
     let states = grouped(found.states);
     let transitions = grouped(found.transitions);
     let depth = found

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use comfy_table::{Table, presets};
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
-use super::{PairReport, Report, Row, costs, sections};
+use super::{PairReport, Report, Row, costs, keeps, sections};
 
 /// The whole report.
 pub fn render(report: &Report) -> String {
@@ -17,6 +17,10 @@ pub fn render(report: &Report) -> String {
         for line in costs::obstacles(report) {
             writeln!(text, "{line}").expect("a string takes everything");
         }
+    }
+    if let Some(table) = keeps::grid(keeps::of(report)) {
+        let (table, legend) = (plain(table), keeps::LEGEND.join("\n  "));
+        write!(text, "\nState\n  {legend}\n{table}").expect("a string takes everything");
     }
     for section in sections::all(report) {
         write!(text, "\n{}\n", section.title).expect("a string takes everything");
@@ -30,7 +34,8 @@ pub fn render(report: &Report) -> String {
     text
 }
 
-fn plain(mut table: Table) -> String {
+/// A table below a title.
+pub(super) fn plain(mut table: Table) -> String {
     table.load_style(presets::NOTHING);
     table
         .lines()

@@ -14,6 +14,12 @@ pub(crate) const KINDS: [(&str, Kind); 8] = [
     ("asid", Kind::Asid),
 ];
 
+/// The kind's name.
+pub(crate) fn name(kind: Kind) -> &'static str {
+    let known = KINDS.iter().find(|(_, known)| *known == kind);
+    known.map_or("flag", |(name, _)| name)
+}
+
 /// The kind in a sentence: `a slot`, `an asid`.
 pub(crate) fn a(kind: Kind) -> String {
     match KINDS.iter().find(|(_, known)| *known == kind) {

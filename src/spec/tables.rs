@@ -11,7 +11,8 @@ use super::tree::Node;
 
 /// Whose programs may use a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
+#[allow(missing_docs, reason = "they are words of the spec format")]
+pub enum Owner {
     Guest,
     Hypervisor,
 }

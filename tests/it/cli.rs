@@ -135,6 +135,7 @@ fn json_has_the_documented_fields() {
         "devices",
         "exhaustive",
         "hardware",
+        "keeps",
         "properties",
         "scope",
         "spec",
