@@ -10,7 +10,9 @@ use crate::exit::{Error, Exit};
 use crate::progress::Meter;
 use crate::report::{json, markdown, table};
 use crate::spec::{self, Spec};
-use crate::{files, job, list};
+use crate::{files, job, list, schema};
+
+mod stdout;
 
 /// Set by Ctrl-C.
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
@@ -22,6 +24,7 @@ pub fn run(args: &Args) -> Exit {
         Command::Check(check) => report(check, When::Always),
         Command::Compare(check) => report(check, When::Never),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
+        Command::Schema { of } => Ok((schema::render(*of), Exit::AsExpected)),
     })
 }
 
@@ -84,8 +87,11 @@ fn interruptible() -> Result<(), Error> {
 
 /// Writes to stdout. A reader who has seen enough and closed it is no error; anything else is.
 fn print(text: &str) -> Option<Exit> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match stdout::write(text) {
+        Ok(()) if stdout::replaced() => {
+            say("nestcheck: stdout is closed: nobody sees the report");
+            None
+        }
         Ok(()) => None,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => None,
         Err(error) => {

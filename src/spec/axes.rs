@@ -4,8 +4,8 @@ use model::{Axes, TableMemory, VmidPer};
 use vocab::Opcode;
 
 use super::fields::{Fields, choice, choices, flag, number};
+use super::keys;
 use super::report::Sink;
-use super::source::Span;
 use super::tree::Node;
 
 /// Who may write context descriptors.
@@ -125,17 +125,9 @@ pub fn axes() -> Vec<AxisWords> {
 }
 
 /// Reads `[axes]`.
-pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<AxesRead> {
-    let Some(node) = node else {
-        sink.report(super::missing_table("axes", whole));
-        return None;
-    };
-    let fields = Fields::of(
-        "[axes]",
-        node,
-        &["ats", "cd_table", "vmid", "accepts", "cut"],
-        sink,
-    )?;
+pub(crate) fn read(node: Option<&Node>, sink: &mut Sink) -> Option<AxesRead> {
+    let node = node?;
+    let fields = Fields::of(keys::axes(), node, sink)?;
     let ats = fields.need("ats", sink).and_then(|node| flag(node, sink));
     let vmid = fields
         .need("vmid", sink)
@@ -165,7 +157,7 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<
 }
 
 fn cd_table(node: &Node, sink: &mut Sink) -> Option<(TableMemory, Writer)> {
-    let fields = Fields::of("cd_table", node, &["memory", "writer"], sink)?;
+    let fields = Fields::of(keys::cd_table(), node, sink)?;
     let memory = fields
         .need("memory", sink)
         .and_then(|node| choice("memory", node, &pairs(MEMORY), sink));

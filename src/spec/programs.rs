@@ -3,6 +3,7 @@
 use model::program::{Kind, OpKind, Section};
 
 use super::fields::{self, Fields};
+use super::keys;
 use super::kinds::KINDS;
 use super::lines::{self, Line};
 use super::report::{Problem, Sink};
@@ -84,7 +85,7 @@ fn one(
         ));
         return None;
     };
-    let fields = Fields::of("a program", node, &["params", "asks", "steps"], sink)?;
+    let fields = Fields::of(keys::program(), node, sink)?;
     let name = key.name.clone();
     let guests = section == Section::Guest;
     let operation = OpKind::ALL.into_iter().find(|op| {
