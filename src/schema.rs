@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::args::SchemaOf;
-use crate::spec::{ACTIONS, Holds, Shape, hardware_shape, spec_shape};
+use crate::spec::{ACTIONS, Holds, Shape, hardware_shape, shapes, spec_shape};
 
 /// The dialect that editors know best.
 const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
@@ -32,6 +32,11 @@ fn spec() -> Value {
     let mut schema = table(&shape);
     schema["$schema"] = json!(DIALECT);
     schema["title"] = json!("nestcheck spec file");
+    let inner = shapes()
+        .into_iter()
+        .filter(|(_, inner)| inner.what != shape.what);
+    let definitions = inner.map(|(_, inner)| (id(&inner), table(&inner)));
+    schema["definitions"] = Value::Object(definitions.collect());
     schema["description"] = json!(
         "Keys, types and words of a spec file. What programs' steps say is beyond a schema: `nestcheck check FILE` reads them too."
     );
@@ -45,6 +50,12 @@ fn spec() -> Value {
         object.remove("required");
     }
     schema
+}
+
+/// A name that can stand in a reference.
+fn id(shape: &Shape) -> String {
+    let words = shape.what.replace(|c: char| !c.is_alphanumeric(), "-");
+    words.trim_matches('-').to_owned()
 }
 
 fn needed(shape: &Shape) -> Vec<&'static str> {
@@ -95,7 +106,7 @@ fn value(holds: &Holds) -> Value {
             "items": { "type": "string", "enum": words },
             "uniqueItems": true,
         }),
-        Holds::Table(shape) => table(shape),
+        Holds::Table(shape) => json!({ "$ref": format!("#/definitions/{}", id(shape)) }),
         Holds::Tables(shape) => {
             let mut item = table(shape);
             if shape.what == crate::spec::change_shape().what {

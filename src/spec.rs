@@ -118,8 +118,10 @@ pub fn has_claims(path: &Path) -> bool {
 fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
     let (root, whole) = base::load(path, files, sink)?;
     let fields = Fields::new(keys::spec(), whole, &root, sink);
+    // Where a heading is misspelt or missing, the rest of the file is not where it belongs, and would seem to lack everything.
+    let headed = sink.count() == 0;
     let missing = fields.missing();
-    if !missing.is_empty() {
+    if headed && !missing.is_empty() {
         sink.report(only_a_base(&missing, whole));
         sink.only_a_base = true;
     }
@@ -134,12 +136,15 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
         .get("hardware")
         .and_then(|node| hardware::read(node, files, sink));
     let axes = axes::read(fields.get("axes"), sink);
+    let before = sink.count();
     let tables = tables::read(fields.get("tables"), sink);
+    let tables_read = sink.count() == before;
     let before = sink.count();
     let programs = programs::read(&root, files, sink);
     let programs_read = sink.count() == before;
+    let shaped = headed && tables_read;
     let expect = expect::read(fields.get("expect"), files, sink);
-    if !missing.is_empty() {
+    if !shaped || !missing.is_empty() {
         // What is there has been read. What it means together is not judged, for it is not whole.
         return None;
     }

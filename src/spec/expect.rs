@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
 use super::Claim;
-use super::fields::{self, Fields, choice, unknown_key};
+use super::fields::{self, Fields, choice, unknown_keys};
 use super::keys;
 use super::report::{Problem, Sink};
 use super::source::{Files, Span};
 use super::tree::{Node, Value};
-use super::words::{did_you_mean, one_of};
 
 type Claims = BTreeMap<(Threat, Devices), BTreeMap<PropertyId, Claim>>;
 
@@ -25,9 +24,9 @@ pub(crate) fn read(node: Option<&Node>, files: &Files, sink: &mut Sink) -> Claim
     for (key, node) in fields::table("[expect]", node, sink).map_or(&[][..], |table| &table.entries)
     {
         let Some((_, threat)) = threats.iter().find(|(name, _)| *name == key.name) else {
-            unknown_key(
+            unknown_keys(
                 "[expect], whose keys are threats",
-                key,
+                [key],
                 &threats.map(|(name, _)| name),
                 sink,
             );
@@ -38,9 +37,9 @@ pub(crate) fn read(node: Option<&Node>, files: &Files, sink: &mut Sink) -> Claim
         {
             let Some((_, devices)) = devices.iter().find(|(name, _)| *name == key.name) else {
                 let known = devices.map(|(name, _)| name);
-                unknown_key(
+                unknown_keys(
                     "[expect.THREAT], whose keys say what devices do",
-                    key,
+                    [key],
                     &known,
                     sink,
                 );
@@ -57,14 +56,12 @@ fn pair(node: &Node, files: &Files, sink: &mut Sink) -> BTreeMap<PropertyId, Cla
     let Some(table) = fields::table("claims", node, sink) else {
         return claims;
     };
+    let names = PropertyId::ALL.map(PropertyId::name);
+    let unknown = table.entries.iter().map(|(key, _)| key);
+    let unknown = unknown.filter(|key| PropertyId::from_name(&key.name).is_none());
+    unknown_keys("claims, whose keys are properties", unknown, &names, sink);
     for (key, node) in &table.entries {
         let Some(property) = PropertyId::from_name(&key.name) else {
-            let names = || PropertyId::ALL.iter().map(|property| property.name());
-            sink.report(
-                Problem::at(key.span, format!("unknown property `{}`", key.name))
-                    .label(format!("expected {}", one_of(names())))
-                    .hint(did_you_mean(&key.name, names())),
-            );
             continue;
         };
         let place = (&key.span, files);

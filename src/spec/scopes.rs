@@ -7,7 +7,7 @@ use model::{Bounds, Code, limit};
 use vocab::{PropertyId, Threat};
 
 use super::Part;
-use super::fields::{self, Fields, choices, number, unknown_key};
+use super::fields::{self, Fields, choices, number, unknown_keys};
 use super::keys;
 use super::report::{Problem, Sink};
 use super::source::Span;
@@ -40,7 +40,7 @@ pub(crate) fn read(
         .map_or(&[][..], |table| &table.entries)
     {
         if !known.contains(&key.name.as_str()) {
-            unknown_key("[scope]", key, &known, sink);
+            unknown_keys("[scope]", [key], &known, sink);
             continue;
         }
         let Some(parts) = fields::table("a scope", node, sink) else {
