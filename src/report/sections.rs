@@ -74,12 +74,12 @@ fn rows(
 
 fn difference(row: &Row) -> Vec<String> {
     let claimed = row.expected.map_or("nothing", Verdict::name);
-    let base = row.inherited.iter().map(|place| format!(" in {place}"));
-    let base: String = base.collect();
-    let mut lines = vec![format!(
-        "claimed {claimed}{base}, found {}",
-        row.verdict.name()
-    )];
+    let mut lines = vec![format!("claimed {claimed}, found {}", row.verdict.name())];
+    lines.extend(
+        row.inherited
+            .iter()
+            .map(|place| format!("the claim is inherited from {place}")),
+    );
     lines.extend(
         row.because
             .iter()

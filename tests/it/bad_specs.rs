@@ -68,7 +68,11 @@ fn one_cause_gives_few_errors() {
     let whole = fs::read_to_string("tests/good-specs/batched.toml").unwrap();
     let room = std::env::temp_dir().join(format!("nestcheck-less-{}", std::process::id()));
     fs::create_dir_all(room.join("hardware")).unwrap();
-    fs::copy("specs/hardware/smmuv3.toml", room.join("hardware/smmuv3.toml")).unwrap();
+    fs::copy(
+        "specs/hardware/smmuv3.toml",
+        room.join("hardware/smmuv3.toml"),
+    )
+    .unwrap();
     let path = room.join("less.toml");
     let lines: Vec<_> = whole.lines().collect();
     for (at, line) in lines.iter().enumerate() {

@@ -261,7 +261,7 @@ fn too_few_is_not_too_many() {
 #[test]
 fn a_difference_from_an_inherited_claim_says_where_that_stands() {
     let (_, table) = outcome(&["check", "--scope", TINY, "tests/good-specs/changed.toml"]);
-    let place = "claimed holds in tests/good-specs/batched.toml:";
+    let place = "the claim is inherited from tests/good-specs/batched.toml:";
     assert!(table.contains(place), "{table}");
 }
 
