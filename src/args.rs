@@ -54,6 +54,12 @@ pub enum Command {
         /// What to print; everything if left out
         what: Option<Topic>,
     },
+    /// Print the JSON Schema of spec files or of hardware files, for editors
+    Schema {
+        /// Of which files
+        #[arg(value_enum, default_value_t)]
+        of: SchemaOf,
+    },
 }
 
 /// What `check` and `compare` are told.
@@ -179,6 +185,16 @@ pub enum Topic {
     Steps,
     Axes,
     Scopes,
+}
+
+/// The files that `schema` describes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Variants and their bases
+    #[default]
+    Spec,
+    /// What variants run on
+    Hardware,
 }
 
 impl Check {

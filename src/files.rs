@@ -1,13 +1,14 @@
 //! Which spec files the command line means.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::exit::Error;
 use crate::spec::has_claims;
 
-/// Files stand for themselves, a directory for every *.toml directly in it that has claims, itself or from its base, by name. Bases and hardware have
-/// none; mutants lie in directories of their own.
+/// Files stand for themselves, a directory for every *.toml directly in it that has claims, itself or from its base, by name. Bases
+/// and hardware have none; mutants lie in directories of their own. A file that is named twice, however, is meant once.
 pub fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for path in paths {
@@ -17,6 +18,8 @@ pub fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
             files.push(path.clone());
         }
     }
+    let mut seen = HashSet::new();
+    files.retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
     Ok(files)
 }
 
@@ -58,5 +61,17 @@ mod tests {
     fn a_directory_that_is_not_there_is_taken_for_a_file() {
         let path = PathBuf::from("no/such/place.toml");
         assert_eq!(named(std::slice::from_ref(&path)).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_file_is_meant_once_however_often_and_however_it_is_named() {
+        let paths = [
+            "src/files.rs",
+            "src/../src/files.rs",
+            "src/list.rs",
+            "src/files.rs",
+        ];
+        let once = named(&paths.map(PathBuf::from)).unwrap();
+        assert_eq!(once, ["src/files.rs", "src/list.rs"].map(PathBuf::from));
     }
 }

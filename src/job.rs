@@ -3,6 +3,7 @@
 mod plan;
 mod run;
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -178,6 +179,9 @@ fn row(spec: &Spec, parts: &[PartReport], pair: (Threat, Devices), id: PropertyI
         verdict: verdict::of_parts(&verdicts),
         expected: claim.map(|claim| claim.verdict),
         because: claim.and_then(|claim| claim.because.clone()),
+        inherited: claim
+            .filter(|claim| Path::new(&claim.file) != spec.path)
+            .map(|claim| format!("{}:{}", claim.file, claim.line)),
         unknown,
         trace_len: asking.iter().filter_map(|(_, said)| said.trace_len()).min(),
     })

@@ -24,8 +24,6 @@ impl Meter {
         let style = ProgressStyle::with_template("{elapsed} {prefix}: {msg}")
             .expect("the template is a constant");
         let bar = ProgressBar::new_spinner().with_style(style);
-        // The clock goes on while the second search catches up.
-        bar.enable_steady_tick(Duration::from_millis(200));
         Meter { bar, interrupt }
     }
 }
@@ -38,7 +36,9 @@ impl Watch for Meter {
     fn begins(&self, run: &str) {
         self.bar.reset();
         self.bar.set_prefix(run.to_owned());
-        self.bar.set_message("");
+        self.bar.set_message("begins");
+        // The clock goes on while the second search catches up. Before the first run there is nothing to draw.
+        self.bar.enable_steady_tick(Duration::from_millis(200));
     }
 
     fn progress(&self, progress: Progress) {
@@ -63,7 +63,7 @@ impl Watch for Meter {
         let states = grouped(found.states);
         let seconds = time.as_secs_f64();
         let rate = per_second(found.states, time);
-        self.bar.set_message("");
+        self.bar.set_message("ended");
         self.bar.suspend(|| {
             // A closed stderr is no reason to stop.
             let _ = writeln!(

@@ -118,6 +118,8 @@ pub struct Row {
     pub expected: Option<Verdict>,
     /// And why.
     pub because: Option<String>,
+    /// File and line of the claim, if it stands in a base of the spec.
+    pub inherited: Option<String>,
     /// Why nothing better can be said.
     pub unknown: Vec<String>,
     /// The length of the shortest trace.

@@ -156,12 +156,15 @@ impl Choice {
 pub(crate) fn check(bounds: &Bounds, code: &Code) -> Result<(), String> {
     for dimension in DIMENSIONS {
         let (name, value) = (dimension.name, (dimension.get)(bounds));
-        if value < dimension.least || usize::from(value) > dimension.most {
-            let (least, most) = (dimension.least, dimension.most);
-            return Err(format!(
-                "{name} is {value}, expected {least} to {most}; more does not fit into a state"
-            ));
-        }
+        let (least, most) = (dimension.least, dimension.most);
+        let why = match usize::from(value) {
+            few if few < usize::from(least) => "nothing can be checked with fewer",
+            many if many > most => "more does not fit into a state",
+            _ => continue,
+        };
+        return Err(format!(
+            "{name} is {value}, expected {least} to {most}; {why}"
+        ));
     }
     let missing = bounds
         .operations

@@ -13,7 +13,9 @@ use crate::progress::Meter;
 use crate::report::{self, json, markdown, table};
 use crate::search::Limits;
 use crate::spec::{self, Spec};
-use crate::{evidence, files, job, list};
+use crate::{evidence, files, job, list, schema};
+
+mod stdout;
 
 /// Set by Ctrl-C.
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
@@ -27,6 +29,7 @@ pub fn run(args: &Args) -> Exit {
         Command::Scopes(asked) => scopes(asked),
         Command::Costs(costs) => bills(costs),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
+        Command::Schema { of } => Ok((schema::render(*of), Exit::AsExpected)),
     })
 }
 
@@ -127,8 +130,11 @@ fn interruptible() -> Result<(), Error> {
 
 /// Writes to stdout. A reader who has seen enough and closed it is no error; anything else is.
 fn print(text: &str) -> Option<Exit> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match stdout::write(text) {
+        Ok(()) if stdout::replaced() => {
+            say("nestcheck: stdout is closed: nobody sees the report");
+            None
+        }
         Ok(()) => None,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => None,
         Err(error) => {

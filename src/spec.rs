@@ -12,6 +12,7 @@ mod compile;
 mod expect;
 mod fields;
 mod hardware;
+mod keys;
 pub(crate) mod kinds;
 mod lines;
 mod programs;
@@ -35,6 +36,12 @@ use report::{Problem, Sink};
 use source::{Files, Span};
 
 pub use bug::{Bug, GRADES, Grade};
+pub use change::ACTIONS;
+
+pub use keys::{
+    Holds, Key, Shape, change as change_shape, hardware as hardware_shape, key_meanings, shapes,
+    spec as spec_shape,
+};
 pub use report::SpecErrors;
 pub use tables::Owner;
 pub use vocabulary::{Chapter, Entry, vocabulary};
@@ -75,6 +82,10 @@ pub struct Claim {
     pub verdict: Verdict,
     /// Why.
     pub because: Option<String>,
+    /// The file in which it stands: the spec or one of its bases.
+    pub file: String,
+    /// And the line, counted from 1.
+    pub line: u32,
 }
 
 /// One question within a scope: bounds, and the properties that they are large enough for.
@@ -94,12 +105,6 @@ pub struct Part {
 
 /// Words of a spec file with their values and meanings.
 pub type Words<T> = &'static [(&'static str, T, &'static str)];
-
-/// Every key of a spec file.
-const KEYS: [&str; 14] = [
-    "title", "hardware", "sources", "base", "bug", "change", "axes", "tables", "guest", "vmm",
-    "kernel", "host", "expect", "scope",
-];
 
 /// Reads a spec file, its bases and its hardware, and compiles its programs.
 pub fn read(path: &Path) -> Result<Spec, SpecErrors> {
@@ -126,26 +131,44 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
         whole,
         base,
     } = base::load(path, files, sink)?;
-    let fields = Fields::new("a spec file", whole, &root, &KEYS, sink);
+    let fields = Fields::new(keys::spec(), whole, &root, sink);
+    // Where a heading is misspelt or missing, the rest of the file is not where it belongs, and would seem to lack everything.
+    let headed = sink.count() == 0;
+    let missing = fields.missing();
+    if headed && !missing.is_empty() {
+        sink.report(only_a_base(&missing, whole));
+        sink.only_a_base = true;
+    }
     let title = fields
-        .need("title", sink)
+        .get("title")
         .and_then(|node| fields::text(node, sink));
     let sources = fields
         .get("sources")
         .map(|node| fields::texts(node, sink))
         .unwrap_or_default();
     let hardware = fields
-        .need("hardware", sink)
+        .get("hardware")
         .and_then(|node| hardware::read(node, files, sink));
-    let axes = axes::read(fields.get("axes"), whole, sink);
+    let axes = axes::read(fields.get("axes"), sink);
+    let before = sink.count();
     let tables = tables::read(fields.get("tables"), sink);
+    let tables_read = sink.count() == before;
+    let before = sink.count();
     let programs = programs::read(&root, files, sink);
-    let expect = expect::read(fields.get("expect"), whole, sink);
+    let programs_read = sink.count() == before;
+    let shaped = headed && tables_read;
+    let expect = expect::read(fields.get("expect"), files, sink);
+    if !shaped || !missing.is_empty() {
+        // What is there has been read. What it means together is not judged, for it is not whole.
+        return None;
+    }
     // Programs mean nothing without the axes.
     let code = axes
         .as_ref()
         .map(|axes| compile::compile(axes, &tables, &programs, whole, files, sink));
-    let scopes = scopes::read(fields.get("scope"), code.as_ref(), whole, sink);
+    // An operation that could not be read is no reason to say that it is missing.
+    let judged = code.as_ref().filter(|_| programs_read);
+    let scopes = scopes::read(fields.get("scope"), judged, whole, sink);
     let bug = fields
         .get("bug")
         .and_then(|node| bug::read(node, whole, base.as_deref(), sink))
@@ -181,7 +204,10 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
     })
 }
 
-/// The error for a table that a spec must have.
-fn missing_table(name: &str, whole: Span) -> Problem {
-    Problem::at(whole, format!("the spec lacks `[{name}]`"))
+/// The error for a file that lacks what every spec must have: one, however much is missing.
+fn only_a_base(missing: &[&str], whole: Span) -> Problem {
+    let lacks = words::one_of(missing.iter().copied()).replace(" or ", " and ");
+    Problem::at(whole, format!("this file is only a base for others: it lacks {lacks}"))
+        .label("a spec has `title`, `hardware`, `[axes]`, `[expect]` and `[scope]`, of its own or from its base")
+        .help("check a file that names this one as its `base`, or write what is missing")
 }

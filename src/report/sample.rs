@@ -59,6 +59,7 @@ pub fn report() -> Report {
         verdict,
         expected,
         because: violated(verdict).then(|| "the author thought so".to_owned()),
+        inherited: None,
         unknown: Vec::from_iter(
             (verdict == Verdict::Unknown).then(|| "part sharing: interrupted".to_owned()),
         ),

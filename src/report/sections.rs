@@ -82,6 +82,11 @@ fn difference(row: &Row) -> Vec<String> {
     let claimed = row.expected.map_or("nothing", Verdict::name);
     let mut lines = vec![format!("claimed {claimed}, found {}", row.verdict.name())];
     lines.extend(
+        row.inherited
+            .iter()
+            .map(|place| format!("the claim is inherited from {place}")),
+    );
+    lines.extend(
         row.because
             .iter()
             .map(|because| format!("the claim's reason: {because}")),

@@ -5,8 +5,8 @@ use vocab::Opcode;
 
 use super::Words;
 use super::fields::{Fields, choice, choices, flag, number};
+use super::keys;
 use super::report::Sink;
-use super::source::Span;
 use super::tree::Node;
 
 /// Who may write context descriptors.
@@ -33,6 +33,8 @@ pub struct AxisWords {
     pub key: &'static str,
     /// What the axis is about.
     pub meaning: &'static str,
+    /// Whether it holds a list of its values.
+    pub several: bool,
     /// Its values and what each means.
     pub values: Vec<(&'static str, &'static str)>,
 }
@@ -125,7 +127,12 @@ pub fn axes() -> Vec<AxisWords> {
     let axis = |key, meaning, values| AxisWords {
         key,
         meaning,
+        several: false,
         values,
+    };
+    let several = |key, meaning, values| AxisWords {
+        several: true,
+        ..axis(key, meaning, values)
     };
     vec![
         axis(
@@ -145,7 +152,7 @@ pub fn axes() -> Vec<AxisWords> {
             "STE.S1DSS: what becomes of traffic without SubstreamID",
             meanings(S1DSS),
         ),
-        axis(
+        several(
             "accepts",
             "the opcodes that `hwq fixup(command)` does not refuse",
             Opcode::ALL
@@ -158,7 +165,7 @@ pub fn axes() -> Vec<AxisWords> {
             "the VMM forwards a guest's queue at every cut-th SYNC",
             vec![("1", "at each; the default"), ("2 to 255", "less often")],
         ),
-        axis(
+        several(
             "errors",
             "the errors that the hardware may report, and that `on error:` sees; none if absent",
             meanings(ERRORS),
@@ -172,26 +179,9 @@ pub fn axes() -> Vec<AxisWords> {
 }
 
 /// Reads `[axes]`.
-pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<AxesRead> {
-    let Some(node) = node else {
-        sink.report(super::missing_table("axes", whole));
-        return None;
-    };
-    let fields = Fields::of(
-        "[axes]",
-        node,
-        &[
-            "ats",
-            "cd_table",
-            "vmid",
-            "s1dss",
-            "accepts",
-            "cut",
-            "errors",
-            "early_bind",
-        ],
-        sink,
-    )?;
+pub(crate) fn read(node: Option<&Node>, sink: &mut Sink) -> Option<AxesRead> {
+    let node = node?;
+    let fields = Fields::of(keys::axes(), node, sink)?;
     let ats = fields.need("ats", sink).and_then(|node| flag(node, sink));
     let vmid = fields
         .need("vmid", sink)
@@ -240,7 +230,7 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Option<
 }
 
 fn cd_table(node: &Node, sink: &mut Sink) -> Option<(TableMemory, Writer)> {
-    let fields = Fields::of("cd_table", node, &["memory", "writer"], sink)?;
+    let fields = Fields::of(keys::cd_table(), node, sink)?;
     let memory = fields
         .need("memory", sink)
         .and_then(|node| choice("memory", node, &pairs(MEMORY), sink));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::change;
 use super::fields;
 use super::report::{Problem, Sink};
-use super::source::{Files, Span};
+use super::source::{self, Files, Span};
 use super::tree::{self, Node, Table, Value};
 
 /// A file merged with its bases.
@@ -54,22 +54,10 @@ fn resolve(
         sink.report(problem(named, message).help(format!("the cycle is {}", chain.join(" -> "))));
         return None;
     }
-    let text = match fs::read(path) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(_) => {
-                sink.report(problem(
-                    named,
-                    format!("`{}` is not text in UTF-8", path.display()),
-                ));
-                return None;
-            }
-        },
-        Err(error) => {
-            sink.report(problem(
-                named,
-                format!("cannot read `{}`: {}", path.display(), reason(path, &error)),
-            ));
+    let text = match source::read(path) {
+        Ok(text) => text,
+        Err(reason) => {
+            sink.report(problem(named, reason));
             return None;
         }
     };
@@ -85,9 +73,8 @@ fn resolve(
     let base = take(&mut own, "base");
     let mut merged = Table::default();
     let mut named_base = None;
-    if let Some(node) = base
-        && let Some(name) = fields::text(&node, sink)
-    {
+    if let Some(node) = base {
+        let name = fields::text(&node, sink)?;
         let beside = path.parent().unwrap_or(Path::new("")).join(name);
         // Without its base a file lacks this and that, which would hide the one thing that is wrong.
         let beside = tidy(&beside);
@@ -112,16 +99,6 @@ fn problem(named: Option<Span>, message: impl Into<String>) -> Problem {
     match named {
         Some(place) => Problem::at(place, message),
         None => Problem::nowhere(message),
-    }
-}
-
-/// Why a file cannot be read, in words that do not depend on the system where that is easy.
-fn reason(path: &Path, error: &std::io::Error) -> String {
-    match error.kind() {
-        _ if path.is_dir() => "it is a directory".to_owned(),
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
     }
 }
 

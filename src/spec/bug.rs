@@ -6,7 +6,7 @@ use super::fields::{Fields, choice};
 use super::report::{Problem, Sink};
 use super::source::Span;
 use super::tree::Node;
-use super::{Spec, Words};
+use super::{Spec, Words, keys};
 
 /// A known bug. The spec's title says what it is, its sources say where it is known from.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ pub(super) fn read(node: &Node, whole: Span, base: Option<&Path>, sink: &mut Sin
         );
         return None;
     }
-    let fields = Fields::of("[bug]", node, &["id", "grade", "parts"], sink)?;
+    let fields = Fields::of(keys::bug(), node, sink)?;
     let id = fields
         .need("id", sink)
         .and_then(|node| super::fields::text(node, sink));

@@ -3,20 +3,26 @@
 use model::program::Section;
 
 use super::fields::{self, Fields};
+use super::keys;
 use super::lines::{self, Line, folded};
 use super::report::{Problem, Sink};
 use super::source::Files;
 use super::tree::{Node, Table, Value};
 use super::words::did_you_mean;
 
-const KEYS: [&str; 9] = [
-    "program", "remove", "replace", "with", "before", "after", "insert", "swap", "nth",
+/// What a change can do; it does exactly one of these. Behind each, the key that goes with it.
+pub const ACTIONS: [(&str, Option<&str>); 5] = [
+    ("remove", None),
+    ("replace", Some("with")),
+    ("before", Some("insert")),
+    ("after", Some("insert")),
+    ("swap", None),
 ];
 
 /// Applies a file's changes, one after another.
 pub(crate) fn apply(changes: &Node, root: &mut Table, files: &Files, sink: &mut Sink) {
     for change in fields::list(changes, sink).unwrap_or_default() {
-        if let Some(fields) = Fields::of("a change", change, &KEYS, sink) {
+        if let Some(fields) = Fields::of(keys::change(), change, sink) {
             one(&fields, root, files, sink);
         }
     }
@@ -30,9 +36,9 @@ fn one(change: &Fields<'_>, root: &mut Table, files: &Files, sink: &mut Sink) ->
         Some(node) => Some(fields::number(node, 1, u8::MAX, "", sink)? as usize),
         None => None,
     };
-    let actions: Vec<_> = ["remove", "replace", "before", "after", "swap"]
+    let actions: Vec<_> = ACTIONS
         .into_iter()
-        .filter_map(|action| change.get(action).map(|node| (action, node)))
+        .filter_map(|(action, _)| change.get(action).map(|node| (action, node)))
         .collect();
     let [(action, node)] = actions[..] else {
         let message = match actions.len() {
@@ -61,7 +67,7 @@ fn one(change: &Fields<'_>, root: &mut Table, files: &Files, sink: &mut Sink) ->
             lines.drain(at..whole(lines, at));
         }
         "replace" => {
-            let with = snippet(change.need("with", sink)?, files, sink)?;
+            let with = snippet(brings(change, action, sink)?, files, sink)?;
             let at = target(node, lines, nth, files, sink)?;
             // A new head takes over the old one's block; any other step replaces the block too.
             let keeps_block = heads(&lines[at]) && with.last().is_some_and(heads);
@@ -75,7 +81,7 @@ fn one(change: &Fields<'_>, root: &mut Table, files: &Files, sink: &mut Sink) ->
         }
         "swap" => swap(node, lines, nth, files, sink)?,
         _ => {
-            let insert = snippet(change.need("insert", sink)?, files, sink)?;
+            let insert = snippet(brings(change, action, sink)?, files, sink)?;
             let at = target(node, lines, nth, files, sink)?;
             let place = if action == "before" {
                 at
@@ -87,6 +93,23 @@ fn one(change: &Fields<'_>, root: &mut Table, files: &Files, sink: &mut Sink) ->
         }
     }
     Some(())
+}
+
+/// The value of the key that goes with an action; its absence is an error.
+fn brings<'a>(change: &Fields<'a>, action: &str, sink: &mut Sink) -> Option<&'a Node> {
+    let with = ACTIONS.into_iter().find(|(known, _)| *known == action);
+    let (_, Some(key)) = with? else { return None };
+    let found = change.get(key);
+    if found.is_none() {
+        sink.report(
+            Problem::at(
+                change.span,
+                format!("a change with `{action}` lacks `{key}`"),
+            )
+            .label(format!("expected `{key} = ...` here")),
+        );
+    }
+    found
 }
 
 fn swap(

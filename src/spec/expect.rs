@@ -5,22 +5,18 @@ use std::collections::BTreeMap;
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
 use super::Claim;
-use super::fields::{self, Fields, choice, unknown_key};
+use super::fields::{self, Fields, choice, unknown_keys};
+use super::keys;
 use super::report::{Problem, Sink};
-use super::source::Span;
+use super::source::{Files, Span};
 use super::tree::{Node, Value};
-use super::words::{did_you_mean, one_of};
 
 type Claims = BTreeMap<(Threat, Devices), BTreeMap<PropertyId, Claim>>;
 
 /// Reads `[expect]`, without which a file is only a base.
-pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Claims {
+pub(crate) fn read(node: Option<&Node>, files: &Files, sink: &mut Sink) -> Claims {
     let mut claims = Claims::new();
     let Some(node) = node else {
-        sink.report(
-            Problem::at(whole, "the file claims nothing: it lacks `[expect]`")
-                .help("a file without claims is a base for others; to check a variant, claim its verdicts in `[expect.honest.driven]`"),
-        );
         return claims;
     };
     let threats = Threat::ALL.map(|threat| (threat.name(), threat));
@@ -28,9 +24,9 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Claims 
     for (key, node) in fields::table("[expect]", node, sink).map_or(&[][..], |table| &table.entries)
     {
         let Some((_, threat)) = threats.iter().find(|(name, _)| *name == key.name) else {
-            unknown_key(
+            unknown_keys(
                 "[expect], whose keys are threats",
-                key,
+                [key],
                 &threats.map(|(name, _)| name),
                 sink,
             );
@@ -41,46 +37,49 @@ pub(crate) fn read(node: Option<&Node>, whole: Span, sink: &mut Sink) -> Claims 
         {
             let Some((_, devices)) = devices.iter().find(|(name, _)| *name == key.name) else {
                 let known = devices.map(|(name, _)| name);
-                unknown_key(
+                unknown_keys(
                     "[expect.THREAT], whose keys say what devices do",
-                    key,
+                    [key],
                     &known,
                     sink,
                 );
                 continue;
             };
-            claims.insert((*threat, *devices), pair(node, sink));
+            claims.insert((*threat, *devices), pair(node, files, sink));
         }
     }
     claims
 }
 
-fn pair(node: &Node, sink: &mut Sink) -> BTreeMap<PropertyId, Claim> {
+fn pair(node: &Node, files: &Files, sink: &mut Sink) -> BTreeMap<PropertyId, Claim> {
     let mut claims = BTreeMap::new();
     let Some(table) = fields::table("claims", node, sink) else {
         return claims;
     };
+    let names = PropertyId::ALL.map(PropertyId::name);
+    let unknown = table.entries.iter().map(|(key, _)| key);
+    let unknown = unknown.filter(|key| PropertyId::from_name(&key.name).is_none());
+    unknown_keys("claims, whose keys are properties", unknown, &names, sink);
     for (key, node) in &table.entries {
         let Some(property) = PropertyId::from_name(&key.name) else {
-            let names = || PropertyId::ALL.iter().map(|property| property.name());
-            sink.report(
-                Problem::at(key.span, format!("unknown property `{}`", key.name))
-                    .label(format!("expected {}", one_of(names())))
-                    .hint(did_you_mean(&key.name, names())),
-            );
             continue;
         };
-        claims.extend(claim(node, sink).map(|claim| (property, claim)));
+        let place = (&key.span, files);
+        claims.extend(claim(node, place, sink).map(|claim| (property, claim)));
     }
     claims
 }
 
-fn claim(node: &Node, sink: &mut Sink) -> Option<Claim> {
+fn claim(node: &Node, (at, files): (&Span, &Files), sink: &mut Sink) -> Option<Claim> {
     let verdicts = Verdict::ALL.map(|verdict| (verdict.name(), verdict));
+    let file = files.get(at.file).path.clone();
+    let line = files.line(*at);
     if let Value::Text(_) = node.value {
         return Some(Claim {
             verdict: choice("verdict", node, &verdicts, sink)?,
             because: None,
+            file,
+            line,
         });
     }
     let Value::Table(_) = node.value else {
@@ -91,7 +90,7 @@ fn claim(node: &Node, sink: &mut Sink) -> Option<Claim> {
         sink.report(Problem::at(node.span, message));
         return None;
     };
-    let fields = Fields::of("a claim", node, &["verdict", "because"], sink)?;
+    let fields = Fields::of(keys::claim(), node, sink)?;
     let because = fields
         .get("because")
         .and_then(|node| fields::text(node, sink))
@@ -100,5 +99,7 @@ fn claim(node: &Node, sink: &mut Sink) -> Option<Claim> {
     Some(Claim {
         verdict: choice("verdict", verdict, &verdicts, sink)?,
         because,
+        file,
+        line,
     })
 }

@@ -1,15 +1,17 @@
 //! Reading the keys of a table: which there are, which must be there, and what they hold.
 
+use super::keys::Shape;
 use super::report::{Problem, Sink};
 use super::source::Span;
 use super::tree::{Key, Node, Table, Value};
-use super::words::{did_you_mean, one_of};
+use super::words::{did_you_mean, nearest, one_of};
 
 /// A table whose keys are known.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Fields<'a> {
-    /// What the table is, for messages: `a part of a scope`.
-    what: &'static str,
+    shape: Shape,
+    /// The keys that were meant by some that are not known.
+    misspelt: Vec<&'a str>,
     /// Where it is.
     pub span: Span,
     table: &'a Table,
@@ -17,38 +19,67 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The keys of a table; those that are not known are reported.
-    pub fn new(
-        what: &'static str,
-        span: Span,
-        table: &'a Table,
-        known: &[&str],
-        sink: &mut Sink,
-    ) -> Self {
-        for (key, _) in &table.entries {
-            if !known.contains(&key.name.as_str()) {
-                unknown_key(what, key, known, sink);
-            }
+    pub fn new(shape: Shape, span: Span, table: &'a Table, sink: &mut Sink) -> Self {
+        let known: Vec<_> = shape.keys.iter().map(|key| key.name).collect();
+        let unknown = table.entries.iter().map(|(key, _)| key);
+        let unknown: Vec<&Key> = unknown
+            .filter(|key| !known.contains(&key.name.as_str()))
+            .collect();
+        unknown_keys(shape.what, unknown.iter().copied(), &known, sink);
+        let misspelt = unknown
+            .iter()
+            .filter_map(|key| nearest(&key.name, known.iter().copied()))
+            .collect();
+        Fields {
+            shape,
+            misspelt,
+            span,
+            table,
         }
-        Fields { what, span, table }
     }
 
     /// The same, of a value that must be a table.
-    pub fn of(what: &'static str, node: &'a Node, known: &[&str], sink: &mut Sink) -> Option<Self> {
-        let inner = table(what, node, sink)?;
-        Some(Fields::new(what, node.span, inner, known, sink))
+    pub fn of(shape: Shape, node: &'a Node, sink: &mut Sink) -> Option<Self> {
+        let inner = table(shape.what, node, sink)?;
+        Some(Fields::new(shape, node.span, inner, sink))
     }
 
     /// A key's value, if the key is there.
     pub fn get(&self, key: &str) -> Option<&'a Node> {
+        assert!(
+            self.shape.keys.iter().any(|known| known.name == key),
+            "`{key}` of {} is read, and keys.rs does not have it",
+            self.shape.what
+        );
         self.table.get(key).map(|(_, node)| node)
+    }
+
+    /// The keys that must be there and are not.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let needed = self.shape.keys.iter().filter(|key| key.needed);
+        needed
+            .map(|key| key.name)
+            .filter(|key| self.table.get(key).is_none())
+            .collect()
     }
 
     /// A key's value; its absence is an error.
     pub fn need(&self, key: &str, sink: &mut Sink) -> Option<&'a Node> {
         let found = self.get(key);
-        if found.is_none() {
+        assert!(
+            self.shape
+                .keys
+                .iter()
+                .any(|known| known.name == key && known.needed),
+            "`{key}` of {} must be there, and keys.rs does not say so",
+            self.shape.what
+        );
+        if found.is_none()
+            && !self.misspelt.contains(&key)
+            && !(sink.only_a_base && self.shape.inherits)
+        {
             sink.report(
-                Problem::at(self.span, format!("{} lacks `{key}`", self.what))
+                Problem::at(self.span, format!("{} lacks `{key}`", self.shape.what))
                     .label(format!("expected `{key} = ...` here")),
             );
         }
@@ -56,13 +87,30 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reports a key that means nothing.
-pub(crate) fn unknown_key(what: &str, key: &Key, known: &[&str], sink: &mut Sink) {
-    sink.report(
+/// Reports keys that mean nothing: each that was misspelt by itself, and those that belong elsewhere together.
+pub(crate) fn unknown_keys<'a>(
+    what: &str,
+    unknown: impl IntoIterator<Item = &'a Key>,
+    known: &[&str],
+    sink: &mut Sink,
+) {
+    let meant = |key: &&Key| nearest(&key.name, known.iter().copied()).is_some();
+    let (misspelt, others): (Vec<&Key>, Vec<&Key>) = unknown.into_iter().partition(meant);
+    let problem = |key: &Key| {
         Problem::at(key.span, format!("unknown key `{}` in {what}", key.name))
             .label(format!("expected {}", one_of(known.iter().copied())))
-            .hint(did_you_mean(&key.name, known.iter().copied())),
-    );
+            .hint(did_you_mean(&key.name, known.iter().copied()))
+    };
+    for key in misspelt {
+        sink.report(problem(key));
+    }
+    if let [first, rest @ ..] = &others[..] {
+        let more = (!rest.is_empty()).then(|| {
+            let names = one_of(rest.iter().map(|key| key.name.as_str())).replace(" or ", " and ");
+            format!("nor does it know {names}: perhaps the heading above them is missing")
+        });
+        sink.report(problem(first).hint(more));
+    }
 }
 
 /// Reports a value of the wrong type.

@@ -1,16 +1,16 @@
 //! The hardware that a variant runs on: a file of its own under `hardware/`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use model::Hardware;
 
 use super::fields::{self, Fields, choice, flag};
+use super::keys;
 use super::report::{Problem, Sink};
-use super::source::{Files, Span};
+use super::source::{self, Files, Span};
 use super::tree::{self, Node};
 
-const ORDERS: [(&str, bool); 2] = [("out-of-order", false), ("in-order", true)];
+pub(crate) const ORDERS: [(&str, bool); 2] = [("out-of-order", false), ("in-order", true)];
 
 /// The keys of a hardware file, for `nestcheck list`.
 pub const HARDWARE_KEYS: [(&str, &str); 3] = [
@@ -44,7 +44,7 @@ pub(crate) fn read(name: &Node, files: &mut Files, sink: &mut Sink) -> Option<(S
         return None;
     }
     let spec = PathBuf::from(&files.get(name.span.file).path);
-    let Some((path, bytes)) = find(&spec, word) else {
+    let Some((path, read)) = find(&spec, word) else {
         sink.report(
             Problem::at(
                 name.span,
@@ -54,29 +54,16 @@ pub(crate) fn read(name: &Node, files: &mut Files, sink: &mut Sink) -> Option<(S
         );
         return None;
     };
-    let Ok(text) = String::from_utf8(bytes) else {
-        sink.report(Problem::at(
-            name.span,
-            format!("`{}` is not text in UTF-8", path.display()),
-        ));
-        return None;
+    let text = match read {
+        Ok(text) => text,
+        Err(reason) => {
+            sink.report(Problem::at(name.span, reason));
+            return None;
+        }
     };
     let file = files.add(&path, text.clone());
     let root = tree::parse(file, &text, sink)?;
-    let known = [
-        "title",
-        "sources",
-        "queue_order",
-        "caches_invalid",
-        "s2_drops_combined",
-    ];
-    let fields = Fields::new(
-        "a hardware file",
-        Span::new(file, 0..0),
-        &root,
-        &known,
-        sink,
-    );
+    let fields = Fields::new(keys::hardware(), Span::new(file, 0..0), &root, sink);
     if let Some(title) = fields.need("title", sink) {
         fields::text(title, sink);
     }
@@ -101,19 +88,20 @@ pub(crate) fn read(name: &Node, files: &mut Files, sink: &mut Sink) -> Option<(S
 }
 
 /// The nearest hardware file of that name: beside the spec, then upwards.
-fn find(spec: &Path, name: &str) -> Option<(PathBuf, Vec<u8>)> {
+fn find(spec: &Path, name: &str) -> Option<(PathBuf, Result<String, String>)> {
     let here = std::path::absolute(spec).unwrap_or_else(|_| spec.to_owned());
     let current = std::env::current_dir().unwrap_or_default();
     for above in here.ancestors().skip(1) {
         for folder in ["hardware", "specs/hardware"] {
             let path = above.join(folder).join(format!("{name}.toml"));
-            if let Ok(bytes) = fs::read(&path) {
+            if path.is_file() {
                 // Messages name files as people do who work in the current directory.
                 let shown = path
                     .strip_prefix(&current)
                     .map(Path::to_owned)
                     .unwrap_or(path);
-                return Some((shown, bytes));
+                let text = source::read(&shown);
+                return Some((shown, text));
             }
         }
     }

@@ -1,13 +1,16 @@
 //! `[guest]`, `[vmm]`, `[kernel]` and `[host]`: programs, their parameters and their steps.
 
+use std::collections::BTreeSet;
+
 use model::program::{Kind, OpKind, Section};
 
 use super::fields::{self, Fields};
+use super::keys;
 use super::kinds::KINDS;
 use super::lines::{self, Line};
 use super::report::{Problem, Sink};
 use super::source::{Files, Span};
-use super::text::ast::{Command, Step};
+use super::text::ast::{Command, Step, walk};
 use super::text::{command_list, parse};
 use super::tree::{Key, Node, Table, Value};
 use super::words::{did_you_mean, one_of};
@@ -34,6 +37,8 @@ pub(crate) struct Program {
     pub asks: Vec<Command>,
     pub lines: Vec<Line>,
     pub steps: Vec<Step>,
+    /// Whether its parameters and variables are known; otherwise what its steps mean is not judged.
+    pub understood: bool,
 }
 
 impl Program {
@@ -84,7 +89,8 @@ fn one(
         ));
         return None;
     };
-    let fields = Fields::of("a program", node, &["params", "asks", "steps"], sink)?;
+    let errors = sink.count();
+    let fields = Fields::of(keys::program(), node, sink)?;
     let name = key.name.clone();
     let guests = section == Section::Guest;
     let operation = OpKind::ALL.into_iter().find(|op| {
@@ -144,7 +150,9 @@ fn one(
         }
         None => Vec::new(),
     };
+    let declared = sink.count() == errors;
     let steps = parse(&lines, sink);
+    let understood = declared && names_everything(&lines, &steps);
     let program = Program {
         section,
         name,
@@ -154,6 +162,7 @@ fn one(
         asks,
         lines,
         steps,
+        understood,
     };
     if program.is_doorbell() && !program.params.is_empty() {
         sink.report(
@@ -162,6 +171,19 @@ fn one(
         );
     }
     Some(program)
+}
+
+/// Whether every line that brings in a variable could be read. Without one, whatever uses the variable would seem to be wrong.
+fn names_everything(lines: &[Line], steps: &[Step]) -> bool {
+    let mut read = BTreeSet::new();
+    walk(steps, &mut |step| {
+        read.insert(step.line);
+    });
+    let brings = |line: &Line| line.text.starts_with("let ") || line.text.starts_with("for ");
+    lines
+        .iter()
+        .enumerate()
+        .all(|(at, line)| !brings(line) || read.contains(&at))
 }
 
 /// `"slot"`, or `"old: slot"` for a second one of the same kind.

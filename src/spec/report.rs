@@ -109,12 +109,25 @@ impl Problem {
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
     problems: Vec<Problem>,
+    /// Whether what is read is only a base, which may leave to others what a spec must say.
+    pub only_a_base: bool,
 }
 
 impl Sink {
     /// Notes an error. The same one twice is noted once: a program that is called twice is compiled twice.
     pub fn report(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Notes an error that may be seen from several places; it is told where it was seen first.
+    pub fn report_once(&mut self, problem: Problem) {
+        if !self
+            .problems
+            .iter()
+            .any(|known| known.message == problem.message)
+        {
             self.problems.push(problem);
         }
     }

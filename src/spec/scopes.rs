@@ -7,7 +7,8 @@ use model::{Bounds, Code, limit};
 use vocab::{PropertyId, Threat};
 
 use super::Part;
-use super::fields::{self, Fields, choices, number, unknown_key};
+use super::fields::{self, Fields, choices, number, unknown_keys};
+use super::keys;
 use super::report::{Problem, Sink};
 use super::source::Span;
 use super::tree::Node;
@@ -39,7 +40,7 @@ pub(crate) fn read(
         .map_or(&[][..], |table| &table.entries)
     {
         if !known.contains(&key.name.as_str()) {
-            unknown_key("[scope]", key, &known, sink);
+            unknown_keys("[scope]", [key], &known, sink);
             continue;
         }
         let Some(parts) = fields::table("a scope", node, sink) else {
@@ -78,9 +79,7 @@ fn has(node: &Node, name: &str) -> bool {
 }
 
 fn one(name: &str, node: &Node, code: Option<&Code>, sink: &mut Sink) -> Option<Part> {
-    let counts = DIMENSIONS.map(|dimension| dimension.name);
-    let known = [&counts[..], &["operations", "asks", "threats", "because"]].concat();
-    let fields = Fields::of("a part of a scope", node, &known, sink)?;
+    let fields = Fields::of(keys::part(), node, sink)?;
     let counted = DIMENSIONS.map(|dimension| {
         let node = fields.need(dimension.name, sink)?;
         number(
@@ -169,7 +168,7 @@ fn operations(node: &Node, code: Option<&Code>, sink: &mut Sink) -> Vec<OpKind> 
             && !code.entries.iter().any(|entry| entry.name == op.name())
         {
             let section = if op.is_guests() { "guest" } else { "host" };
-            sink.report(
+            sink.report_once(
                 Problem::at(item.span, format!("the spec has no operation `{name}`"))
                     .label(format!("`{section}.{name}` is not defined")),
             );

@@ -4,6 +4,7 @@ use model::limit;
 use model::program::{Kind, TableStart};
 
 use super::fields::{self, Fields, choice};
+use super::keys;
 use super::kinds::KINDS;
 use super::report::{Problem, Sink};
 use super::source::Span;
@@ -25,8 +26,9 @@ pub(crate) struct TableRead {
     pub span: Span,
 }
 
-const OWNERS: [(&str, Owner); 2] = [("guest", Owner::Guest), ("hypervisor", Owner::Hypervisor)];
-const STARTS: [(&str, TableStart); 2] = [
+pub(crate) const OWNERS: [(&str, Owner); 2] =
+    [("guest", Owner::Guest), ("hypervisor", Owner::Hypervisor)];
+pub(crate) const STARTS: [(&str, TableStart); 2] = [
     ("empty", TableStart::Empty),
     ("attached", TableStart::Attached),
 ];
@@ -51,12 +53,7 @@ pub(crate) fn read(node: Option<&Node>, sink: &mut Sink) -> Vec<TableRead> {
 }
 
 fn one(name: &str, span: Span, node: &Node, sink: &mut Sink) -> Option<TableRead> {
-    let fields = Fields::of(
-        "a table of [tables]",
-        node,
-        &["key", "value", "owner", "start"],
-        sink,
-    )?;
+    let fields = Fields::of(keys::table(), node, sink)?;
     let key = fields
         .need("key", sink)
         .and_then(|node| choice("kind", node, &KINDS, sink));

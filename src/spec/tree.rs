@@ -72,15 +72,16 @@ impl Node {
 /// The tree of a file's text; nothing if it is not TOML.
 pub(crate) fn parse(file: FileId, text: &str, sink: &mut Sink) -> Option<Table> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
+    // What a parser guesses after an error makes more of them: only the first is certain to be one.
+    let first = errors
+        .iter()
+        .min_by_key(|error| error.span().map(|span| span.start));
+    if let Some(error) = first {
         let place = Span::new(file, visible(text, error.span().unwrap_or(0..0)));
         sink.report(Problem::at(
             place,
             format!("this is not TOML: {}", error.message()),
         ));
-    }
-    if !errors.is_empty() {
-        // What a parser guessed after an error would only be reported as further errors.
         return None;
     }
     let mut root = table(file, text, document.get_ref(), false);

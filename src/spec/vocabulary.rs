@@ -77,6 +77,16 @@ pub fn vocabulary() -> Vec<Chapter> {
         chapter("operations", operations.collect()),
         chapter("axes", axes.collect()),
         chapter(
+            "grades",
+            super::GRADES
+                .iter()
+                .map(|(word, _, meaning)| Entry {
+                    form: (*word).to_owned(),
+                    meaning: (*meaning).to_owned(),
+                })
+                .collect(),
+        ),
+        chapter(
             "threats",
             Threat::ALL
                 .iter()

@@ -5,6 +5,14 @@ pub(crate) fn did_you_mean<'a>(
     unknown: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
+    nearest(unknown, known).map(|word| format!("did you mean `{word}`?"))
+}
+
+/// The known word that is near enough to be meant.
+pub(crate) fn nearest<'a>(
+    unknown: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let nearest = known
         .into_iter()
         .map(|word| {
@@ -15,8 +23,7 @@ pub(crate) fn did_you_mean<'a>(
         })
         .min()?;
     // A third of the letters may be wrong; more than that is another word.
-    (nearest.0 <= unknown.chars().count().max(3) / 3)
-        .then(|| format!("did you mean `{}`?", nearest.1))
+    (nearest.0 <= unknown.chars().count().max(3) / 3).then_some(nearest.1)
 }
 
 /// `` `a`, `b` or `c` ``.

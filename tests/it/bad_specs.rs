@@ -62,6 +62,28 @@ fn a_file_that_is_not_text_is_named() {
     .assert_eq(&told);
 }
 
+/// A line that is missing is one mistake, and little else is told of what seems wrong without it. Four: a heading above four programs.
+#[test]
+fn one_cause_gives_few_errors() {
+    let whole = fs::read_to_string("tests/good-specs/batched.toml").unwrap();
+    let room = std::env::temp_dir().join(format!("nestcheck-less-{}", std::process::id()));
+    fs::create_dir_all(room.join("hardware")).unwrap();
+    fs::copy(
+        "specs/hardware/smmuv3.toml",
+        room.join("hardware/smmuv3.toml"),
+    )
+    .unwrap();
+    let path = room.join("less.toml");
+    let lines: Vec<_> = whole.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        let less = [&lines[..at], &lines[at + 1..]].concat().join("\n");
+        fs::write(&path, less).unwrap();
+        if let Err(errors) = spec::read(&path) {
+            assert!(errors.count() <= 4, "without `{line}`:\n{errors}");
+        }
+    }
+}
+
 /// Whatever is left out of a good spec, or cut off, it is answered, not crashed upon.
 #[test]
 fn no_mutilation_of_a_good_spec_makes_the_reader_panic() {

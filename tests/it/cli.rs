@@ -240,6 +240,65 @@ fn ctrl_c_reports_what_was_reached_and_ends_with_3() {
 }
 
 #[test]
+fn a_file_that_is_named_twice_is_one_row() {
+    let twice = [
+        "check",
+        "--scope",
+        TINY,
+        SPEC,
+        "tests/good-specs/../good-specs/batched.toml",
+    ];
+    let (once, twice) = (outcome(&["check", "--scope", TINY, SPEC]), outcome(&twice));
+    assert_eq!(once, twice);
+}
+
+#[test]
+fn too_few_is_not_too_many() {
+    let said = refused(&["check", "--scope", "quick,pages=0", SPEC]);
+    let reason = "pages is 0, expected 1 to 2; nothing can be checked with fewer";
+    assert!(said.contains(reason), "{said}");
+}
+
+#[test]
+fn a_difference_from_an_inherited_claim_says_where_that_stands() {
+    let (_, table) = outcome(&["check", "--scope", TINY, "tests/good-specs/changed.toml"]);
+    let place = "the claim is inherited from tests/good-specs/batched.toml:";
+    assert!(table.contains(place), "{table}");
+}
+
+/// With stdout closed, or open for reading only, nobody sees what is printed; somebody must hear of that.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_goes_nowhere_is_noticed() {
+    let shell = |redirect: &str| {
+        let tool = assert_cmd::cargo::cargo_bin("nestcheck");
+        let line = format!("{} list axes {redirect}", tool.display());
+        Command::new("sh")
+            .args(["-c", &line])
+            .output()
+            .expect("there is a shell")
+    };
+    let closed = shell(">&-");
+    assert!(
+        text(&closed.stderr).contains("stdout is closed"),
+        "{closed:?}"
+    );
+    let read_only = shell("1</dev/zero");
+    assert_eq!(read_only.status.code(), Some(2), "{read_only:?}");
+    assert!(
+        text(&read_only.stderr).contains("cannot write the report"),
+        "{read_only:?}"
+    );
+    let full = shell(">/dev/full");
+    assert_eq!(full.status.code(), Some(2), "{full:?}");
+    let unwanted = shell(">/dev/null");
+    assert!(
+        unwanted.status.success() && unwanted.stderr.is_empty(),
+        "{unwanted:?}"
+    );
+}
+
+#[test]
 fn list_and_help_have_what_they_promise() {
     for topic in ["properties", "steps", "axes", "scopes"] {
         let (code, listed) = outcome(&["list", topic]);

@@ -8,7 +8,7 @@ fn root() -> &'static Path {
 }
 
 /// All files below a directory with an extension.
-fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
+pub(crate) fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut todo = vec![root().join(directory)];
     while let Some(directory) = todo.pop() {

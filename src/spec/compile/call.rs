@@ -59,7 +59,7 @@ impl<'a> Compiler<'a> {
         frame: &mut Frame<'a>,
     ) -> Option<()> {
         let Some(callee) = self.parts.programs.iter().position(Program::is_doorbell) else {
-            self.sink.report(
+            self.sink.report_once(
                 Problem::at(step.span, "nobody hears the doorbell that this step rings")
                     .label("the spec has no program `vmm.doorbell`"),
             );
@@ -186,7 +186,8 @@ impl<'a> Compiler<'a> {
     /// Writes a program out; returns the registers that it used.
     pub fn body(&mut self, mut frame: Frame<'a>) -> super::scope::RegSet {
         let before = std::mem::take(&mut self.registers.touched);
-        if !self.asm.is_full() {
+        // Of a program that was not understood as a whole, every second line would seem to be wrong.
+        if !self.asm.is_full() && frame.program.understood {
             self.stack.push(frame.index);
             self.block(&frame.program.steps, &mut frame);
             self.stack.pop();
@@ -277,6 +278,9 @@ impl<'a> Compiler<'a> {
         frame: &Frame<'_>,
     ) -> Option<Vec<Var>> {
         let program = &self.parts.programs[callee];
+        if !program.understood {
+            return None;
+        }
         if args.len() != program.params.len() {
             self.sink.report(
                 Problem::at(

@@ -20,7 +20,7 @@ impl Compiler<'_> {
         let mut known: Vec<_> = frame.vars.iter().map(|var| var.name.as_str()).collect();
         known.dedup();
         let program = frame.program.full_name();
-        self.sink.report(
+        self.sink.report_once(
             Problem::at(
                 name.span,
                 format!("`{program}` has no variable `{}` here", name.text),
@@ -159,7 +159,7 @@ impl Compiler<'_> {
             .position(|table| table.table.name == row.table.text)
         else {
             let names = || tables.iter().map(|table| table.table.name.as_str());
-            self.sink.report(
+            self.sink.report_once(
                 Problem::at(
                     row.table.span,
                     format!("there is no table `{}`", row.table.text),

@@ -33,7 +33,7 @@ fn code(text: &str) -> Code {
     let whole = Span::new(file, 0..0);
     let code = tree::parse(file, &text, &mut sink).and_then(|root| {
         let get = |name| root.get(name).map(|(_, node)| node);
-        let axes = axes::read(get("axes"), whole, &mut sink)?;
+        let axes = axes::read(get("axes"), &mut sink)?;
         let tables = tables::read(get("tables"), &mut sink);
         let programs = programs::read(&root, &files, &mut sink);
         Some(super::compile(
