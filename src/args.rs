@@ -9,6 +9,7 @@ use model::CacheMode;
 use vocab::{Devices, Threat};
 
 use crate::job::{Engine, Options};
+use crate::necessity;
 use crate::scope::Choice;
 use crate::search::Limits;
 
@@ -28,6 +29,7 @@ Examples:
   nestcheck check --threat hostile --scope deep specs/native-batched.toml
   nestcheck check --scope quick,pages=2,guest_threads=1 specs/native-batched.toml
   nestcheck compare --format json specs > report.json
+  nestcheck necessity specs/native-batched.toml         what each step is for
   nestcheck list properties
 
 Exit codes:
@@ -44,6 +46,8 @@ pub enum Command {
     Check(Check),
     /// Put all variants of a directory side by side
     Compare(Check),
+    /// Remove each step of a spec in turn and say what breaks without it
+    Necessity(Necessity),
     /// Print the words that spec files and flags are made of
     List {
         /// What to print; everything if left out
@@ -85,6 +89,29 @@ pub struct Check {
     /// Whether a cache is everything that may be cached, or hardware takes steps of its own
     #[arg(long, default_value = "saturated", value_parser = word(&CACHES))]
     pub caches: CacheMode,
+}
+
+/// What `necessity` is told.
+#[derive(Debug, clap::Args)]
+pub struct Necessity {
+    /// The spec file
+    #[arg(value_name = "FILE")]
+    pub path: PathBuf,
+    /// How to print the table
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// What guests may do [default: whatever the spec has claims for]
+    #[arg(long, value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
+    pub threat: Option<Threat>,
+    /// What devices may do [default: whatever the spec has claims for]
+    #[arg(long, value_parser = word(&Devices::ALL.map(|devices| (devices.name(), devices))))]
+    pub devices: Option<Devices>,
+    /// Bounds, as for check; if given again, a step that nothing needs within the first is tried within the next
+    #[arg(long, value_name = "NAME,NAME=VALUE,…", default_value = "quick")]
+    pub scope: Vec<Choice>,
+    /// Give up a search that has found more distinct states
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_states: Option<u64>,
 }
 
 const CACHES: [(&str, CacheMode); 2] = [
@@ -135,6 +162,18 @@ impl Check {
             },
             engine: self.engine,
             caches: self.caches,
+        }
+    }
+}
+
+impl Necessity {
+    /// What is asked.
+    pub fn options(&self) -> necessity::Options {
+        necessity::Options {
+            threat: self.threat,
+            devices: self.devices,
+            scopes: self.scope.clone(),
+            max_states: self.max_states,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod exit;
 pub mod files;
 pub mod job;
 pub mod list;
+pub mod necessity;
 pub mod progress;
 pub mod report;
 pub mod scope;

@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::args::{Args, Check, Command, Format, When};
+use crate::args::{self, Args, Check, Command, Format, When};
 use crate::exit::{Error, Exit};
 use crate::progress::Meter;
 use crate::report::{json, markdown, table};
 use crate::spec::{self, Spec};
-use crate::{files, job, list};
+use crate::{files, job, list, necessity};
 
 /// Set by Ctrl-C.
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
@@ -21,6 +21,7 @@ pub fn run(args: &Args) -> Exit {
     finish(|| match &args.command {
         Command::Check(check) => report(check, When::Always),
         Command::Compare(check) => report(check, When::Never),
+        Command::Necessity(asked) => necessity(asked),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
     })
 }
@@ -51,6 +52,21 @@ fn report(check: &Check, traces: When) -> Result<(String, Exit), Error> {
         Format::Markdown => markdown::render(&report),
     };
     Ok((text, report.exit()))
+}
+
+fn necessity(asked: &args::Necessity) -> Result<(String, Exit), Error> {
+    interruptible()?;
+    // Shows what is wrong with the file, in colour where that is possible.
+    read(std::slice::from_ref(&asked.path))?;
+    let meter = Meter::new(&INTERRUPT);
+    let found = necessity::run(&asked.path, &asked.options(), &meter)?;
+    drop(meter);
+    let text = match asked.format {
+        Format::Table => necessity::render::table(&found),
+        Format::Json => necessity::render::json(&found),
+        Format::Markdown => necessity::render::markdown(&found),
+    };
+    Ok((text, found.exit()))
 }
 
 /// Reads all files, and says what is wrong with any of them.

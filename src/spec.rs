@@ -14,6 +14,7 @@ mod hardware;
 mod kinds;
 mod lines;
 mod programs;
+pub mod removal;
 mod report;
 pub(crate) mod scopes;
 mod source;
@@ -32,6 +33,7 @@ use vocab::{Devices, PropertyId, Threat, Verdict};
 use fields::Fields;
 use report::{Problem, Sink};
 use source::{Files, Span};
+use tree::Table;
 
 pub use report::SpecErrors;
 pub use vocabulary::{Chapter, Entry, vocabulary};
@@ -112,7 +114,28 @@ pub fn has_claims(path: &Path) -> bool {
 /// Reads as much as can be read; there is no spec if something without which there is none could not be.
 fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
     let (root, whole) = base::load(path, files, sink)?;
-    let fields = Fields::new("a spec file", whole, &root, &KEYS, sink);
+    assemble(path, &root, whole, Unreached::Wrong, files, sink)
+}
+
+/// What a program is to which no operation leads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unreached {
+    /// A mistake: a name that was misspelt.
+    Wrong,
+    /// What is left when its only call has been removed.
+    LeftOut,
+}
+
+/// Makes a spec of a merged tree.
+fn assemble(
+    path: &Path,
+    root: &Table,
+    whole: Span,
+    unreached: Unreached,
+    files: &mut Files,
+    sink: &mut Sink,
+) -> Option<Spec> {
+    let fields = Fields::new("a spec file", whole, root, &KEYS, sink);
     let title = fields
         .need("title", sink)
         .and_then(|node| fields::text(node, sink));
@@ -125,7 +148,12 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
         .and_then(|node| hardware::read(node, files, sink));
     let axes = axes::read(fields.get("axes"), whole, sink);
     let tables = tables::read(fields.get("tables"), sink);
-    let programs = programs::read(&root, files, sink);
+    let mut programs = programs::read(root, files, sink);
+    if unreached == Unreached::LeftOut {
+        let reached = compile::reached(&programs);
+        let mut place = 0..;
+        programs.retain(|_| place.next().is_some_and(|at| reached.contains(&at)));
+    }
     let expect = expect::read(fields.get("expect"), whole, sink);
     // Programs mean nothing without the axes.
     let code = axes

@@ -17,3 +17,4 @@ mod variables;
 
 pub(crate) use command::written;
 pub(crate) use entry::compile;
+pub(crate) use reach::reached;

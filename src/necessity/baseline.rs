@@ -1,0 +1,108 @@
+//! The spec as it is: which properties hold under which threats and devices, and what its runs execute.
+
+use model::SourceStep;
+use vocab::{Devices, PropertyId, Threat, Verdict};
+
+use super::Options;
+use crate::exit::Error;
+use crate::job::{self, Engine, Watch};
+use crate::report::{PairReport, PartReport};
+use crate::scope::Choice;
+use crate::search::Limits;
+use crate::spec::{Part, Spec};
+
+/// What is known of a spec within a scope before anything is removed.
+pub struct Baseline {
+    /// The scope's name.
+    pub scope: String,
+    /// The pairs in which something holds, in the order of threats and devices.
+    pub pairs: Vec<Pair>,
+    /// Why a pair cannot be judged.
+    pub gaps: Vec<String>,
+    /// The steps that some run executes.
+    pub executed: Vec<SourceStep>,
+}
+
+/// One threat and kind of devices.
+pub struct Pair {
+    pub threat: Threat,
+    pub devices: Devices,
+    /// The properties that hold, as a set of [`PropertyId::bit`].
+    pub holds: u16,
+    /// The parts that ask for any of them, those with the fewest states first.
+    pub parts: Vec<Part>,
+}
+
+impl Baseline {
+    /// Checks a spec.
+    pub fn of(
+        spec: &Spec,
+        scope: &Choice,
+        options: &Options,
+        watch: &dyn Watch,
+    ) -> Result<Self, Error> {
+        let job = job::Options {
+            threat: options.threat,
+            devices: options.devices,
+            scope: scope.clone(),
+            limits: Limits {
+                max_states: options.max_states,
+                timeout: None,
+            },
+            engine: Engine::Levels,
+            caches: model::CacheMode::Saturated,
+        };
+        let report = job::run(std::slice::from_ref(spec), &job, watch)?;
+        let parts = scope.parts(spec).map_err(Error::Usage)?;
+        let pairs = &report.specs[0].pairs;
+        let executed = |&(number, _): &(usize, &SourceStep)| {
+            let mut parts = pairs.iter().flat_map(|pair| &pair.parts);
+            parts.any(|part| part.found.executed.contains(number))
+        };
+        let steps = spec.code.steps.iter().enumerate().filter(executed);
+        Ok(Baseline {
+            scope: scope.name().to_owned(),
+            pairs: pairs
+                .iter()
+                .map(|report| pair(report, &parts))
+                .filter(|pair| pair.holds != 0)
+                .collect(),
+            gaps: pairs.iter().flat_map(gaps).collect(),
+            executed: steps.map(|(_, step)| step.clone()).collect(),
+        })
+    }
+}
+
+fn pair(report: &PairReport, parts: &[Part]) -> Pair {
+    let holds = |row: &&crate::report::Row| row.verdict == Verdict::Holds;
+    let holds = report.rows.iter().filter(holds);
+    let holds = holds.fold(0, |set, row| set | row.id.bit());
+    let mut runs: Vec<&PartReport> = report.parts.iter().collect();
+    runs.sort_by_key(|run| run.found.states);
+    let part = |run: &PartReport| parts.iter().find(|part| part.name == run.name).cloned();
+    Pair {
+        threat: report.threat,
+        devices: report.devices,
+        holds,
+        parts: runs
+            .into_iter()
+            .filter_map(part)
+            .filter(|part| asked(part, holds) != 0)
+            .collect(),
+    }
+}
+
+/// The properties of a set that a part asks for.
+pub fn asked(part: &Part, of: u16) -> u16 {
+    let asks = part.asks.iter().fold(0, |set, id| set | id.bit());
+    asks & of
+}
+
+/// Why a property cannot be judged although it may hold.
+fn gaps(pair: &PairReport) -> Vec<String> {
+    let name = format!("{} {}", pair.threat.name(), pair.devices.name());
+    let unknown = |row: &&crate::report::Row| row.verdict == Verdict::Unknown;
+    let rows = pair.rows.iter().filter(unknown);
+    let say = |id: PropertyId| format!("{} of the spec itself is unknown, {name}", id.name());
+    rows.map(|row| say(row.id)).collect()
+}
