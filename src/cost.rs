@@ -22,6 +22,7 @@ use model::{Cost, OpKind};
 
 use crate::spec::Spec;
 pub use formula::Formula;
+pub use situation::Performed;
 
 /// The values of k at which operations are performed. One more than the fit needs; with the one slot of another space, all that a
 /// state can represent.
@@ -126,6 +127,13 @@ pub fn of(spec: &Spec) -> Vec<Costs> {
                 .map(|point| (point, situation::measure(spec, kind, point)))
                 .collect(),
         })
+        .collect()
+}
+
+/// An operation performed alone at each point, or why it could not be.
+pub fn performed(spec: &Spec, kind: OpKind) -> Vec<Result<Performed, String>> {
+    points()
+        .map(|point| situation::performed(spec, kind, point))
         .collect()
 }
 

@@ -2,14 +2,16 @@
 //!
 //! Every removal is searched by our own search alone, each violation replayed; the second search has its say in `check`.
 
+mod alone;
 mod baseline;
 mod judge;
 pub mod render;
+mod touched;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use model::SourceStep;
+use model::{OpKind, SourceStep};
 use rayon::prelude::*;
 use vocab::{Devices, PropertyId, Threat};
 
@@ -17,6 +19,7 @@ use crate::exit::{Error, Exit};
 use crate::job::Watch;
 use crate::scope::Choice;
 use crate::spec::removal;
+pub use alone::Change;
 use baseline::Baseline;
 
 /// What is asked.
@@ -86,8 +89,9 @@ pub enum Finding {
     },
     /// Nothing breaks, but other steps are never executed any more.
     Starves(Vec<SourceStep>),
-    /// Every property that held holds without it: the properties do not need it within these bounds.
-    Redundant,
+    /// Every property that held holds without it: the properties do not need it within these bounds. With the first operation
+    /// that ends otherwise when it is performed alone, if there is one.
+    Redundant(Option<(OpKind, Change)>),
     /// No run executes it, so that nothing can be said of it.
     NeverExecuted,
     /// It makes no code: an axis leaves it out.
@@ -126,7 +130,7 @@ pub fn run(path: &Path, options: &Options, watch: &dyn Watch) -> Result<Necessit
                     let name = scope.name();
                     let done = done.load(Ordering::Relaxed);
                     watch.begins(&format!("{} {name}, step {done} of {of}", spec.name));
-                    *finding = Some(judge::judge(removal, &baseline, options, watch)?);
+                    *finding = Some(judge::judge(&spec, removal, &baseline, options, watch)?);
                 }
                 done.fetch_add(1, Ordering::Relaxed);
                 Ok::<_, Error>(())

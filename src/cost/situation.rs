@@ -22,18 +22,40 @@ const OTHER: u8 = 1;
 /// The guest's thread and the host's.
 const THREADS: [u8; 2] = [0, 1];
 
-/// Performs an operation at a point, and says what that cost or why it is not possible.
-pub fn measure(spec: &Spec, kind: OpKind, point: Point) -> Result<Counts, String> {
+/// An operation that was performed at a point.
+pub struct Performed {
+    /// Where.
+    pub machine: Machine,
+    /// The state in which it began.
+    pub before: State,
+    /// The state in which it returned.
+    pub after: State,
+    /// What its steps cost.
+    pub cost: Cost,
+}
+
+/// Performs an operation at a point, or says why that is not possible.
+pub fn performed(spec: &Spec, kind: OpKind, point: Point) -> Result<Performed, String> {
     let machine = machine(spec, point)?;
-    let mut state = machine.initial();
-    for before in preparation(kind, point) {
-        (state, _) = step(&machine, &state, before).map_err(|why| {
-            let before = before.kind.name();
-            format!("`{before}` has to come before, and {why}")
+    let mut before = machine.initial();
+    for earlier in preparation(kind, point) {
+        (before, _) = step(&machine, &before, earlier).map_err(|why| {
+            let earlier = earlier.kind.name();
+            format!("`{earlier}` has to come before, and {why}")
         })?;
     }
-    let (after, cost) = step(&machine, &state, measured(kind, point))?;
-    Ok(counts(&machine, &state, &after, cost))
+    let (after, cost) = step(&machine, &before, measured(kind, point))?;
+    Ok(Performed {
+        machine,
+        before,
+        after,
+        cost,
+    })
+}
+
+/// What an operation costs at a point.
+pub fn measure(spec: &Spec, kind: OpKind, point: Point) -> Result<Counts, String> {
+    performed(spec, kind, point).map(counts)
 }
 
 fn step(machine: &Machine, state: &State, operation: Operation) -> Result<(State, Cost), String> {
@@ -47,10 +69,16 @@ fn step(machine: &Machine, state: &State, operation: Operation) -> Result<(State
 }
 
 /// See "Over-invalidation" in the module above.
-fn counts(machine: &Machine, before: &State, after: &State, cost: Cost) -> Counts {
-    let stale = before.caches.minus(&machine.legitimate(after));
+fn counts(performed: Performed) -> Counts {
+    let Performed {
+        machine,
+        before,
+        after,
+        cost,
+    } = performed;
+    let stale = before.caches.minus(&machine.legitimate(&after));
     let gone = before.caches.minus(&after.caches);
-    let had_to_go = stale.intersection(&machine.legitimate(before).union(&gone));
+    let had_to_go = stale.intersection(&machine.legitimate(&before).union(&gone));
     Counts {
         cost,
         had_to_go: had_to_go.count(),

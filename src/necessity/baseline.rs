@@ -8,7 +8,7 @@ use crate::exit::Error;
 use crate::job::{self, Engine, Watch};
 use crate::report::{PairReport, PartReport};
 use crate::scope::Choice;
-use crate::search::Limits;
+use crate::search::{Found, Limits};
 use crate::spec::{Part, Spec};
 
 /// What is known of a spec within a scope before anything is removed.
@@ -29,8 +29,14 @@ pub struct Pair {
     pub devices: Devices,
     /// The properties that hold, as a set of [`PropertyId::bit`].
     pub holds: u16,
-    /// The parts that ask for any of them, those with the fewest states first.
-    pub parts: Vec<Part>,
+    /// The runs of the parts that ask for any of them, those with the fewest states first.
+    pub runs: Vec<Run>,
+}
+
+/// A part and what was found in it.
+pub struct Run {
+    pub part: Part,
+    pub found: Found<()>,
 }
 
 impl Baseline {
@@ -79,15 +85,21 @@ fn pair(report: &PairReport, parts: &[Part]) -> Pair {
     let holds = holds.fold(0, |set, row| set | row.id.bit());
     let mut runs: Vec<&PartReport> = report.parts.iter().collect();
     runs.sort_by_key(|run| run.found.states);
-    let part = |run: &PartReport| parts.iter().find(|part| part.name == run.name).cloned();
+    let run = |run: &PartReport| {
+        let part = parts.iter().find(|part| part.name == run.name)?;
+        Some(Run {
+            part: part.clone(),
+            found: run.found.clone(),
+        })
+    };
     Pair {
         threat: report.threat,
         devices: report.devices,
         holds,
-        parts: runs
+        runs: runs
             .into_iter()
-            .filter_map(part)
-            .filter(|part| asked(part, holds) != 0)
+            .filter_map(run)
+            .filter(|run| asked(&run.part, holds) != 0)
             .collect(),
     }
 }

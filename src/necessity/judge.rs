@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use model::program::Entry;
 use model::{CacheMode, Machine, SourceStep, Step};
-use vocab::{PropertyId, Verdict};
+use vocab::{PropertyId, Threat, Verdict};
 
-use super::baseline::{Baseline, Pair, asked};
-use super::{Finding, Options, Place};
+use super::baseline::{Baseline, Pair, Run, asked};
+use super::{Finding, Options, Place, alone, touched};
 use crate::certify::certify;
 use crate::exit::Error;
 use crate::job::Watch;
@@ -15,8 +16,9 @@ use crate::spec::removal::Removal;
 use crate::spec::{Part, Spec};
 use crate::verdict;
 
-/// Tries a removal within a scope.
+/// Tries a removal within a scope. Where no thread may begin what it changes, the spec's own run stands for that of the removal.
 pub fn judge(
+    spec: &Spec,
     removal: &Removal,
     baseline: &Baseline,
     options: &Options,
@@ -27,13 +29,15 @@ pub fn judge(
         .as_ref()
         .expect("what cannot be removed is not judged");
     let removed = |step: &SourceStep| *step == removal.step || removal.also.contains(step);
+    let touched = touched::entries(spec, removed);
+    let same_calls = touched::names(spec) == touched::names(without);
     let limits = Limits {
         max_states: options.max_states,
         timeout: None,
     };
     let mut unknown = baseline.gaps.clone();
     let mut vacuous = None;
-    let mut runs = Vec::new();
+    let mut executed: Vec<&SourceStep> = Vec::new();
     for pair in &baseline.pairs {
         let place = Place {
             threat: pair.threat,
@@ -41,10 +45,17 @@ pub fn judge(
             scope: baseline.scope.clone(),
         };
         let mut said = Vec::new();
-        for part in &pair.parts {
+        for Run { part, found } in &pair.runs {
+            let asks = asked(part, pair.holds);
+            let begins = |entry: &&Entry| touched::may_begin(entry, part, pair.threat);
+            let calls = pair.threat == Threat::Hostile && !same_calls;
+            if !calls && !touched.iter().any(begins) {
+                executed.extend(steps(spec, found));
+                said.push((asks, found.clone()));
+                continue;
+            }
             let machine = of(without, part, pair);
             let control = Control::new(limits.clone(), watch.interrupt(), &|_| {});
-            let asks = asked(part, pair.holds);
             let found = levels::search_until_violated(&*machine, asks, &control);
             if !found.paths.is_empty() {
                 return Ok(Finding::Breaks {
@@ -57,6 +68,7 @@ pub fn judge(
                 let (pair, name) = (place.pair(), format!("{}.{}", place.scope, part.name));
                 unknown.push(format!("{why}, {pair}, {name}"));
             }
+            executed.extend(steps(without, &found));
             said.push((asks, found.summary()));
         }
         let untested = untested(pair, &said);
@@ -64,7 +76,6 @@ pub fn judge(
             let properties = untested;
             vacuous = Some(Finding::Vacuous { place, properties });
         }
-        runs.extend(said);
     }
     if !unknown.is_empty() {
         return Ok(Finding::Unknown(unknown));
@@ -75,17 +86,22 @@ pub fn judge(
     if let Some(vacuous) = vacuous {
         return Ok(vacuous);
     }
-    let still = |step: &SourceStep| {
-        let number = without.code.steps.iter().position(|known| known == step);
-        number.is_some_and(|number| runs.iter().any(|(_, run)| run.executed.contains(number)))
-    };
     let starved = baseline.executed.iter();
-    let starved = starved.filter(|step| !removed(step) && !still(step));
+    let starved = starved.filter(|step| !removed(step) && !executed.contains(step));
     let starved: Vec<_> = starved.cloned().collect();
     Ok(match starved.is_empty() {
-        true => Finding::Redundant,
+        true => Finding::Redundant(alone::compare(spec, without, &touched)),
         false => Finding::Starves(starved),
     })
+}
+
+/// The steps that a run executed.
+fn steps<'a, P>(spec: &'a Spec, found: &Found<P>) -> impl Iterator<Item = &'a SourceStep> {
+    let executed = found.executed;
+    let steps = spec.code.steps.iter().enumerate();
+    steps
+        .filter(move |(number, _)| executed.contains(*number))
+        .map(|(_, step)| step)
 }
 
 fn of(without: &Spec, part: &Part, pair: &Pair) -> Arc<Machine> {

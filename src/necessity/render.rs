@@ -111,7 +111,13 @@ fn finding(finding: &Finding, code: fn(&str) -> String) -> String {
                 code(&first.text)
             )
         }
-        Finding::Redundant => "redundant within these bounds".to_owned(),
+        Finding::Redundant(None) => {
+            "redundant within these bounds; alone, nothing differs".to_owned()
+        }
+        Finding::Redundant(Some((kind, change))) => {
+            let (kind, change) = (kind.name(), change.text());
+            format!("redundant within these bounds; alone, {kind} {change}")
+        }
         Finding::NeverExecuted => "never executed within these bounds".to_owned(),
         Finding::LeftOut => "left out by an axis".to_owned(),
         Finding::NotRemovable(why) => format!("not removable: {why}"),
@@ -129,32 +135,32 @@ fn under(finding: &Finding) -> String {
     }
 }
 
-/// A word for each kind of finding; the summary counts them and JSON names them.
-fn word(finding: &Finding) -> &'static str {
-    match finding {
-        Finding::Breaks { .. } => "break something",
-        Finding::Vacuous { .. } => "leave something untested",
-        Finding::Starves(_) => "starve others",
-        Finding::Redundant => "redundant within these bounds",
-        Finding::NeverExecuted => "never executed",
-        Finding::LeftOut => "left out by an axis",
-        Finding::NotRemovable(_) => "not removable",
-        Finding::Unknown(_) => "unknown",
-    }
-}
+/// What the summary counts, in its order.
+const KINDS: [(&str, fn(&Finding) -> bool); 8] = [
+    ("break something", |it| matches!(it, Finding::Breaks { .. })),
+    ("leave something untested", |it| {
+        matches!(it, Finding::Vacuous { .. })
+    }),
+    ("starve others", |it| matches!(it, Finding::Starves(_))),
+    ("redundant within these bounds", |it| {
+        matches!(it, Finding::Redundant(_))
+    }),
+    ("never executed", |it| matches!(it, Finding::NeverExecuted)),
+    ("left out by an axis", |it| matches!(it, Finding::LeftOut)),
+    ("not removable", |it| matches!(it, Finding::NotRemovable(_))),
+    ("unknown", |it| matches!(it, Finding::Unknown(_))),
+];
 
 fn summary(necessity: &Necessity) -> String {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for row in &necessity.rows {
-        let word = word(&row.finding);
-        match counts.iter_mut().find(|(known, _)| *known == word) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((word, 1)),
-        }
-    }
-    let counts: Vec<_> = counts
+    let count = |is: fn(&Finding) -> bool| {
+        let rows = necessity.rows.iter();
+        rows.filter(|row| is(&row.finding)).count()
+    };
+    let counts: Vec<_> = KINDS
         .iter()
-        .map(|(word, count)| format!("{count} {word}"))
+        .map(|(words, is)| (words, count(*is)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(words, count)| format!("{count} {words}"))
         .collect();
     format!("{} steps: {}.", necessity.rows.len(), counts.join(", "))
 }
@@ -190,7 +196,10 @@ fn object(row: &Row) -> Value {
             let lines: Vec<_> = steps.iter().map(|step| step.line).collect();
             json!({"finding": "starves", "never_executed": lines})
         }
-        Finding::Redundant => json!({"finding": "redundant"}),
+        Finding::Redundant(alone) => {
+            let alone = alone.map(|(kind, change)| format!("{} {}", kind.name(), change.text()));
+            json!({"finding": "redundant", "alone": alone})
+        }
         Finding::NeverExecuted => json!({"finding": "never-executed"}),
         Finding::LeftOut => json!({"finding": "left-out"}),
         Finding::NotRemovable(why) => json!({"finding": "not-removable", "why": why}),
