@@ -98,6 +98,15 @@ pub enum Finding {
     LeftOut,
     /// There is no such spec.
     NotRemovable(String),
+    /// Without it a program does what the model has no meaning for, such as to unlock what it has not locked.
+    NotModelled {
+        /// What.
+        why: &'static str,
+        /// Under what.
+        place: Place,
+        /// In which part of the scope.
+        part: String,
+    },
     /// Nothing was found before a limit was hit.
     Unknown(Vec<String>),
 }

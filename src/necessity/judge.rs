@@ -11,7 +11,7 @@ use super::{Finding, Options, Place, alone, touched};
 use crate::certify::certify;
 use crate::exit::Error;
 use crate::job::Watch;
-use crate::search::{Control, Found, Limits, levels, machine::machine};
+use crate::search::{Control, Found, Limits, Why, levels, machine::machine};
 use crate::spec::removal::Removal;
 use crate::spec::{Part, Spec};
 use crate::verdict;
@@ -36,7 +36,7 @@ pub fn judge(
         timeout: None,
     };
     let mut unknown = baseline.gaps.clone();
-    let mut vacuous = None;
+    let (mut vacuous, mut not_modelled) = (None, None);
     let mut executed: Vec<&SourceStep> = Vec::new();
     for pair in &baseline.pairs {
         let place = Place {
@@ -64,9 +64,19 @@ pub fn judge(
                     place,
                 });
             }
-            if let Some(why) = &found.stopped {
-                let (pair, name) = (place.pair(), format!("{}.{}", place.scope, part.name));
-                unknown.push(format!("{why}, {pair}, {name}"));
+            match &found.stopped {
+                None => {}
+                Some(Why::NotModelled(why)) => {
+                    not_modelled.get_or_insert(Finding::NotModelled {
+                        why,
+                        place: place.clone(),
+                        part: part.name.clone(),
+                    });
+                }
+                Some(why) => {
+                    let (pair, scope) = (place.pair(), &place.scope);
+                    unknown.push(format!("{why}, {pair}, {scope}.{}", part.name));
+                }
             }
             executed.extend(steps(without, &found));
             said.push((asks, found.summary()));
@@ -79,6 +89,9 @@ pub fn judge(
     }
     if !unknown.is_empty() {
         return Ok(Finding::Unknown(unknown));
+    }
+    if let Some(not_modelled) = not_modelled {
+        return Ok(not_modelled);
     }
     if !baseline.executed.iter().any(removed) {
         return Ok(Finding::NeverExecuted);
@@ -139,4 +152,60 @@ fn untested(pair: &Pair, said: &[(u16, Found<()>)]) -> Vec<PropertyId> {
         .into_iter()
         .filter(|id| pair.holds & id.bit() != 0);
     held.filter(|id| of(*id) == Verdict::Vacuous).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::spec::removal;
+
+    /// What `judge` leaves out, done: a removal that no thread of a part may begin leaves as many states and transitions.
+    #[test]
+    fn a_part_that_a_removal_does_not_touch_is_the_same_without_it() {
+        let path = Path::new("specs/native-per-command-no-ats.toml");
+        let (spec, removals) = removal::read(path).unwrap_or_else(|errors| panic!("{errors}"));
+        let never = AtomicBool::new(false);
+        let search = |spec: &Spec, part: &Part, threat| {
+            let devices = vocab::Devices::Wild;
+            let machine = machine(spec, part, threat, devices, CacheMode::Saturated);
+            let asks = asked(part, u16::MAX);
+            let control = Control::new(Limits::default(), &never, &|_| {});
+            levels::search(&machine, asks, &control).summary()
+        };
+        let small = ["reclaim", "isolation"];
+        let parts = spec.scopes["quick"].iter();
+        let parts: Vec<_> = parts
+            .filter(|part| small.contains(&part.name.as_str()))
+            .collect();
+        let mut untouched = 0;
+        for threat in [Threat::Honest, Threat::Hostile] {
+            for part in &parts {
+                let whole = search(&spec, part, threat);
+                for removal in &removals {
+                    let Ok(without) = &removal.without else {
+                        continue;
+                    };
+                    let removed =
+                        |step: &SourceStep| *step == removal.step || removal.also.contains(step);
+                    let touched = touched::entries(&spec, removed);
+                    let begins = |entry: &&Entry| touched::may_begin(entry, part, threat);
+                    if touched.is_empty() || touched.iter().any(begins) {
+                        continue;
+                    }
+                    untouched += 1;
+                    let found = search(without, part, threat);
+                    let counts = |found: &Found<()>| (found.states, found.transitions);
+                    let step = &removal.step;
+                    let context = format!("{} {} without {step:?}", threat.name(), part.name);
+                    assert_eq!(counts(&found), counts(&whole), "{context}");
+                    assert_eq!(found.violated, whole.violated, "{context}");
+                    assert_eq!(found.witnessed, whole.witnessed, "{context}");
+                }
+            }
+        }
+        assert!(untouched > 100, "only {untouched}");
+    }
 }

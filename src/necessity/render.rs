@@ -121,13 +121,14 @@ fn finding(finding: &Finding, code: fn(&str) -> String) -> String {
         Finding::NeverExecuted => "never executed within these bounds".to_owned(),
         Finding::LeftOut => "left out by an axis".to_owned(),
         Finding::NotRemovable(why) => format!("not removable: {why}"),
+        Finding::NotModelled { why, .. } => format!("not modelled: {why}"),
         Finding::Unknown(why) => format!("unknown: {}", why.join("; ")),
     }
 }
 
 fn under(finding: &Finding) -> String {
     match finding {
-        Finding::Breaks { place, part, .. } => {
+        Finding::Breaks { place, part, .. } | Finding::NotModelled { place, part, .. } => {
             format!("{}, {}.{part}", place.pair(), place.scope)
         }
         Finding::Vacuous { place, .. } => format!("{}, {}", place.pair(), place.scope),
@@ -136,7 +137,7 @@ fn under(finding: &Finding) -> String {
 }
 
 /// What the summary counts, in its order.
-const KINDS: [(&str, fn(&Finding) -> bool); 8] = [
+const KINDS: [(&str, fn(&Finding) -> bool); 9] = [
     ("break something", |it| matches!(it, Finding::Breaks { .. })),
     ("leave something untested", |it| {
         matches!(it, Finding::Vacuous { .. })
@@ -148,6 +149,9 @@ const KINDS: [(&str, fn(&Finding) -> bool); 8] = [
     ("never executed", |it| matches!(it, Finding::NeverExecuted)),
     ("left out by an axis", |it| matches!(it, Finding::LeftOut)),
     ("not removable", |it| matches!(it, Finding::NotRemovable(_))),
+    ("not modelled", |it| {
+        matches!(it, Finding::NotModelled { .. })
+    }),
     ("unknown", |it| matches!(it, Finding::Unknown(_))),
 ];
 
@@ -203,6 +207,9 @@ fn object(row: &Row) -> Value {
         Finding::NeverExecuted => json!({"finding": "never-executed"}),
         Finding::LeftOut => json!({"finding": "left-out"}),
         Finding::NotRemovable(why) => json!({"finding": "not-removable", "why": why}),
+        Finding::NotModelled { why, place, part } => {
+            json!({"finding": "not-modelled", "under": under_json(place), "part": part, "why": why})
+        }
         Finding::Unknown(why) => json!({"finding": "unknown", "why": why}),
     };
     let (Value::Object(object), Value::Object(said)) = (&mut object, said) else {

@@ -7,6 +7,7 @@ mod costs;
 mod good_specs;
 mod modes;
 mod mutants;
+mod necessity;
 mod properties;
 mod readme;
 mod runs;
