@@ -1,7 +1,7 @@
 //! The spec as it is: which properties hold under which threats and devices, and what its runs execute.
 
 use model::SourceStep;
-use vocab::{Devices, PropertyId, Threat, Verdict};
+use vocab::{Devices, Threat, Verdict};
 
 use super::Options;
 use crate::exit::Error;
@@ -17,7 +17,7 @@ pub struct Baseline {
     pub scope: String,
     /// The pairs in which something holds, in the order of threats and devices.
     pub pairs: Vec<Pair>,
-    /// Why a pair cannot be judged.
+    /// What a limit has hidden of the spec itself.
     pub gaps: Vec<String>,
     /// The steps that some run executes.
     pub executed: Vec<SourceStep>,
@@ -110,11 +110,15 @@ pub fn asked(part: &Part, of: u16) -> u16 {
     asks & of
 }
 
-/// Why a property cannot be judged although it may hold.
+/// The runs that a limit cut short: what they would have found is judged by nobody.
 fn gaps(pair: &PairReport) -> Vec<String> {
-    let name = format!("{} {}", pair.threat.name(), pair.devices.name());
-    let unknown = |row: &&crate::report::Row| row.verdict == Verdict::Unknown;
-    let rows = pair.rows.iter().filter(unknown);
-    let say = |id: PropertyId| format!("{} of the spec itself is unknown, {name}", id.name());
-    rows.map(|row| say(row.id)).collect()
+    let stopped = |part: &PartReport| {
+        let why = part.found.stopped.as_ref()?;
+        let (threat, devices) = (pair.threat.name(), pair.devices.name());
+        let (scope, part) = (&part.scope, &part.name);
+        Some(format!(
+            "{why} with nothing removed, {threat} {devices}, {scope}.{part}"
+        ))
+    };
+    pair.parts.iter().filter_map(stopped).collect()
 }

@@ -96,7 +96,7 @@ fn steps_break_what_they_are_for() {
         breaks("guest.unmap", "cmdq TLBI_NH_VA(asid, page)"),
         ["P-S1"]
     );
-    assert_eq!(breaks("guest.bind", "cmdq CFGI_CD(slot)"), ["P-ALIAS"]);
+    assert_eq!(breaks("guest.bind", "cmdq CFGI_CD(slot)"), ["P-CFG"]);
     assert_eq!(breaks("guest.bind", "unlock group"), ["P-LIVE"]);
     assert_eq!(breaks("host.reclaim", "hwq SYNC"), ["P-S2"]);
     let read = row(&rows, "guest.unmap", "let asid = asid(space)");
@@ -215,7 +215,7 @@ fn what_cannot_be_removed_says_why() {
         without.as_ref().map(|_| ()).unwrap_err().clone()
     };
     let said = why("forget", "let asid = asid(space)");
-    assert_eq!(said, "`guest.forget` has no variable `asid` here (line 54)");
+    assert_eq!(said, "`guest.forget` has no variable `asid` here (line 59)");
     let said = why("doorbell", "ioctl invalidate(command)");
-    assert_eq!(said, "it is all of the block of line 62");
+    assert_eq!(said, "it is all of the block of line 67");
 }
