@@ -136,8 +136,11 @@ fn under(finding: &Finding) -> String {
     }
 }
 
+/// What the summary says, and of which findings.
+type Kind = (&'static str, fn(&Finding) -> bool);
+
 /// What the summary counts, in its order.
-const KINDS: [(&str, fn(&Finding) -> bool); 9] = [
+const KINDS: [Kind; 9] = [
     ("break something", |it| matches!(it, Finding::Breaks { .. })),
     ("leave something untested", |it| {
         matches!(it, Finding::Vacuous { .. })

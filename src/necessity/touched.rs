@@ -10,7 +10,7 @@ use vocab::Threat;
 use crate::spec::{Part, Spec};
 
 /// The entries whose code contains one of some steps.
-pub fn entries<'a>(spec: &'a Spec, removed: impl Fn(&SourceStep) -> bool) -> Vec<&'a Entry> {
+pub fn entries(spec: &Spec, removed: impl Fn(&SourceStep) -> bool) -> Vec<&Entry> {
     let code = &spec.code;
     let begins = |entry: &Entry| usize::from(entry.pc);
     let ends = |entry: &Entry| {
