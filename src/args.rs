@@ -9,6 +9,7 @@ use model::CacheMode;
 use vocab::{Devices, Threat};
 
 use crate::job::{Engine, Options};
+use crate::necessity;
 use crate::scope::Choice;
 use crate::search::Limits;
 
@@ -29,6 +30,7 @@ Examples:
   nestcheck check --scope quick,pages=2,guest_threads=1 specs/native-batched.toml
   nestcheck compare --format json specs > report.json
   nestcheck costs specs/native-batched.toml             what each operation costs
+  nestcheck necessity specs/native-batched.toml         what each step is for
   nestcheck list properties
 
 Exit codes:
@@ -49,6 +51,8 @@ pub enum Command {
     Scopes(Scopes),
     /// Count what operations cost: calls, commands, over-invalidation, state
     Costs(Costs),
+    /// Remove each step of a spec in turn and say what breaks without it
+    Necessity(Necessity),
     /// Print the words that spec files and flags are made of
     List {
         /// What to print; everything if left out
@@ -152,6 +156,29 @@ pub struct Costs {
     pub max_states: u64,
 }
 
+/// What `necessity` is told.
+#[derive(Debug, clap::Args)]
+pub struct Necessity {
+    /// The spec file
+    #[arg(value_name = "FILE")]
+    pub path: PathBuf,
+    /// How to print the table
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// What guests may do [default: whatever the spec has claims for]
+    #[arg(long, value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
+    pub threat: Option<Threat>,
+    /// What devices may do [default: whatever the spec has claims for]
+    #[arg(long, value_parser = word(&Devices::ALL.map(|devices| (devices.name(), devices))))]
+    pub devices: Option<Devices>,
+    /// Bounds, as for check; if given again, a step that nothing needs within the first is tried within the next
+    #[arg(long, value_name = "NAME,NAME=VALUE,…", default_value = "quick")]
+    pub scope: Vec<Choice>,
+    /// Give up a search that has found more distinct states
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_states: Option<u64>,
+}
+
 const CACHES: [(&str, CacheMode); 2] = [
     ("saturated", CacheMode::Saturated),
     ("scheduled", CacheMode::Scheduled),
@@ -210,6 +237,18 @@ impl Check {
             },
             engine: self.engine,
             caches: self.caches,
+        }
+    }
+}
+
+impl Necessity {
+    /// What is asked.
+    pub fn options(&self) -> necessity::Options {
+        necessity::Options {
+            threat: self.threat,
+            devices: self.devices,
+            scopes: self.scope.clone(),
+            max_states: self.max_states,
         }
     }
 }

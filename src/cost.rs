@@ -30,6 +30,7 @@ use model::{Cost, OpKind};
 
 use crate::spec::Spec;
 pub use formula::Formula;
+pub use situation::Alone;
 
 /// The largest k and n at which operations are performed by the machine: one slot more than a fit needs, and, with the one slot of
 /// another space, all that a state can represent.
@@ -203,4 +204,11 @@ fn of_operation(spec: &Spec, kind: OpKind) -> Costs {
         points,
         calls: calls.unwrap_or_default(),
     }
+}
+
+/// An operation performed alone at each point at which it is, or why it could not be.
+pub fn performed(spec: &Spec, kind: OpKind) -> Vec<Result<Alone, String>> {
+    Point::up_to(PERFORMED)
+        .map(|point| situation::performed(spec, kind, point))
+        .collect()
 }

@@ -116,6 +116,23 @@ fn operations(list: &str) -> Result<Vec<OpKind>, String> {
         .collect()
 }
 
+/// As it can be given again.
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())?;
+        for (place, value) in &self.set {
+            write!(f, ",{}={value}", DIMENSIONS[*place].name)?;
+        }
+        match &self.operations {
+            None => Ok(()),
+            Some(operations) => {
+                let names: Vec<_> = operations.iter().map(|kind| kind.name()).collect();
+                write!(f, ",operations={}", names.join("+"))
+            }
+        }
+    }
+}
+
 impl Choice {
     /// The scope's name.
     pub fn name(&self) -> &str {

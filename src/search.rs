@@ -85,6 +85,8 @@ pub enum Why {
     Timeout(Duration),
     /// Ctrl-C.
     Interrupted,
+    /// A violation was found, and that was all that was asked for.
+    Violated,
     /// [`Outcome::NotModelled`].
     NotModelled(&'static str),
 }
@@ -152,6 +154,7 @@ impl std::fmt::Display for Why {
                 )
             }
             Why::Interrupted => write!(f, "interrupted"),
+            Why::Violated => write!(f, "a violation was found"),
             Why::NotModelled(why) => write!(f, "{why}"),
         }
     }

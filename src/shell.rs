@@ -13,7 +13,7 @@ use crate::progress::Meter;
 use crate::report::{self, json, markdown, table};
 use crate::search::Limits;
 use crate::spec::{self, Spec};
-use crate::{evidence, files, job, list, schema};
+use crate::{evidence, files, job, list, necessity, schema};
 
 mod stdout;
 
@@ -28,6 +28,7 @@ pub fn run(args: &Args) -> Exit {
         Command::Compare(check) => report(check, When::Never, true),
         Command::Scopes(asked) => scopes(asked),
         Command::Costs(costs) => bills(costs),
+        Command::Necessity(asked) => necessity(asked),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
         Command::Schema { of } => Ok((schema::render(*of), Exit::AsExpected)),
     })
@@ -97,6 +98,21 @@ fn bills(costs: &Costs) -> Result<(String, Exit), Error> {
         false => Exit::AsExpected,
     };
     Ok((text, exit))
+}
+
+fn necessity(asked: &args::Necessity) -> Result<(String, Exit), Error> {
+    interruptible()?;
+    // Shows what is wrong with the file, in colour where that is possible.
+    read(std::slice::from_ref(&asked.path))?;
+    let meter = Meter::new(&INTERRUPT);
+    let found = necessity::run(&asked.path, &asked.options(), &meter)?;
+    drop(meter);
+    let text = match asked.format {
+        Format::Table => necessity::render::table(&found),
+        Format::Json => necessity::render::json(&found),
+        Format::Markdown => necessity::render::markdown(&found),
+    };
+    Ok((text, found.exit()))
 }
 
 /// Reads all files, and says what is wrong with any of them.

@@ -16,6 +16,7 @@ mod keys;
 pub(crate) mod kinds;
 mod lines;
 mod programs;
+pub mod removal;
 mod report;
 pub(crate) mod scopes;
 mod source;
@@ -126,12 +127,34 @@ pub fn has_claims(path: &Path) -> bool {
 
 /// Reads as much as can be read; there is no spec if something without which there is none could not be.
 fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
+    let loaded = base::load(path, files, sink)?;
+    assemble(path, &loaded, Unreached::Wrong, files, sink)
+}
+
+/// What a program is to which no operation leads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unreached {
+    /// A mistake: a name that was misspelt.
+    Wrong,
+    /// What is left when its only call has been removed.
+    LeftOut,
+}
+
+/// Makes a spec of a merged tree.
+fn assemble(
+    path: &Path,
+    loaded: &base::Loaded,
+    unreached: Unreached,
+    files: &mut Files,
+    sink: &mut Sink,
+) -> Option<Spec> {
     let base::Loaded {
         table: root,
         whole,
         base,
-    } = base::load(path, files, sink)?;
-    let fields = Fields::new(keys::spec(), whole, &root, sink);
+    } = loaded;
+    let whole = *whole;
+    let fields = Fields::new(keys::spec(), whole, root, sink);
     // Where a heading is misspelt or missing, the rest of the file is not where it belongs, and would seem to lack everything.
     let headed = sink.count() == 0;
     let missing = fields.missing();
@@ -154,7 +177,12 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
     let tables = tables::read(fields.get("tables"), sink);
     let tables_read = sink.count() == before;
     let before = sink.count();
-    let programs = programs::read(&root, files, sink);
+    let mut programs = programs::read(root, files, sink);
+    if unreached == Unreached::LeftOut {
+        let reached = compile::reached(&programs);
+        let mut place = 0..;
+        programs.retain(|_| place.next().is_some_and(|at| reached.contains(&at)));
+    }
     let programs_read = sink.count() == before;
     let shaped = headed && tables_read;
     let expect = expect::read(fields.get("expect"), files, sink);
@@ -172,10 +200,10 @@ fn build(path: &Path, files: &mut Files, sink: &mut Sink) -> Option<Spec> {
     let bug = fields
         .get("bug")
         .and_then(|node| bug::read(node, whole, base.as_deref(), sink))
-        .zip(base)
+        .zip(base.as_ref())
         .and_then(|(read, base)| {
             // What is wrong with the base has been said of the file already.
-            let fixed = self::read(&base).ok()?;
+            let fixed = self::read(base).ok()?;
             Some(Bug {
                 id: read.id,
                 grade: read.grade,

@@ -6,7 +6,7 @@
 //! and the VM 2n intermediate pages. A device is detached when its guest has given it back: for `attach`, `detach` and `destroy`
 //! that is all there is, and nothing is bound.
 
-use model::{Bounds, CacheMode, Machine, OpKind, Setup, State};
+use model::{Bounds, CacheMode, Cost, Machine, OpKind, Setup, State};
 use vocab::{Devices, Threat};
 
 use super::alone::{Operation, Performed, perform};
@@ -22,19 +22,44 @@ const OTHER: u8 = 1;
 /// The guest's thread and the host's.
 const THREADS: [u8; 2] = [0, 1];
 
-/// Performs an operation at a point, and says what that cost or why it is not possible.
-pub fn measure(spec: &Spec, kind: OpKind, point: Point) -> Result<Counts, String> {
+/// An operation that was performed at a point.
+pub struct Alone {
+    /// Where.
+    pub machine: Machine,
+    /// The state in which it began.
+    pub before: State,
+    /// The state in which it returned.
+    pub after: State,
+    /// What its steps cost.
+    pub cost: Cost,
+    /// The entries that were stale when its commands hit them.
+    pub stale: u32,
+}
+
+/// Performs an operation at a point, or says why that is not possible.
+pub fn performed(spec: &Spec, kind: OpKind, point: Point) -> Result<Alone, String> {
     let machine = machine(spec, point)?;
-    let mut state = machine.initial();
-    for before in preparation(kind, point) {
-        let performed = step(&machine, &state, before).map_err(|why| {
-            let before = before.kind.name();
-            format!("`{before}` has to come before, and {why}")
+    let mut before = machine.initial();
+    for earlier in preparation(kind, point) {
+        let performed = step(&machine, &before, earlier).map_err(|why| {
+            let earlier = earlier.kind.name();
+            format!("`{earlier}` has to come before, and {why}")
         })?;
-        state = performed.state;
+        before = performed.state;
     }
-    let performed = step(&machine, &state, measured(kind, point))?;
-    Ok(counts(&machine, &state, &performed))
+    let performed = step(&machine, &before, measured(kind, point))?;
+    Ok(Alone {
+        machine,
+        before,
+        after: performed.state,
+        cost: performed.cost,
+        stale: performed.stale,
+    })
+}
+
+/// What an operation costs at a point.
+pub fn measure(spec: &Spec, kind: OpKind, point: Point) -> Result<Counts, String> {
+    performed(spec, kind, point).map(counts)
 }
 
 fn step(machine: &Machine, state: &State, operation: Operation) -> Result<Performed, String> {
@@ -48,14 +73,16 @@ fn step(machine: &Machine, state: &State, operation: Operation) -> Result<Perfor
 }
 
 /// See "Over-invalidation" in the module above.
-fn counts(machine: &Machine, before: &State, performed: &Performed) -> Counts {
-    let &Performed {
-        state: after,
+fn counts(performed: Alone) -> Counts {
+    let Alone {
+        machine,
+        before,
+        after,
         cost,
         stale,
     } = performed;
     let made_stale = machine
-        .legitimate(before)
+        .legitimate(&before)
         .minus(&machine.legitimate(&after));
     let left = made_stale.intersection(&after.caches).tags();
     Counts {

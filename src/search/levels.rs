@@ -27,6 +27,18 @@ pub fn search<S: System>(system: &S, asks: u16, control: &Control) -> Found<Vec<
     levels.found(stopped)
 }
 
+/// Searches until something violates, and then to the end of that level: every property that breaks in as few steps has its path.
+pub fn search_until_violated<S: System>(
+    system: &S,
+    asks: u16,
+    control: &Control,
+) -> Found<Vec<S::Step>> {
+    let mut levels = Levels::new(system, asks, control);
+    levels.stops_at_violation = true;
+    let stopped = levels.explore().err();
+    levels.found(stopped)
+}
+
 struct Levels<'a, S: System> {
     system: &'a S,
     asks: u16,
@@ -45,6 +57,8 @@ struct Levels<'a, S: System> {
     /// For each property the first state that violates it.
     first: [Option<u32>; PropertyId::ALL.len()],
     told: Instant,
+    /// Whether the first level that meets a violation is the last.
+    stops_at_violation: bool,
 }
 
 impl<'a, S: System> Levels<'a, S> {
@@ -62,12 +76,16 @@ impl<'a, S: System> Levels<'a, S> {
             executed: StepSet::default(),
             first: [None; PropertyId::ALL.len()],
             told: control.began,
+            stops_at_violation: false,
         }
     }
 
     /// Visits everything, or says why not.
     fn explore(&mut self) -> Result<(), Why> {
         self.meet(&self.system.initial(), 0)?;
+        if self.stops_at_violation && self.first.iter().any(Option::is_some) {
+            return Err(Why::Violated);
+        }
         let mut level = 0..1;
         let mut steps = Vec::new();
         while !level.is_empty() {
@@ -77,6 +95,9 @@ impl<'a, S: System> Levels<'a, S> {
                     self.look_up(state)?;
                 }
                 self.expand(state, &mut steps)?;
+            }
+            if self.stops_at_violation && self.first.iter().any(Option::is_some) {
+                return Err(Why::Violated);
             }
             level = level.end..self.store.len() as u32;
         }

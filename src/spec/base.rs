@@ -10,6 +10,7 @@ use super::source::{self, Files, Span};
 use super::tree::{self, Node, Table, Value};
 
 /// A file merged with its bases.
+#[derive(Clone)]
 pub(crate) struct Loaded {
     pub table: Table,
     /// Where errors about the whole file point to.

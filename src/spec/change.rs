@@ -146,35 +146,7 @@ fn swap(
 fn find<'a>(program: &Node, root: &'a mut Table, sink: &mut Sink) -> Option<&'a mut Vec<Line>> {
     let name = fields::text(program, sink)?;
     let known: Vec<String> = names(root);
-    let found = root.entries.iter_mut().find_map(|(section, node)| {
-        let rest = name
-            .strip_prefix(section.name.as_str())?
-            .strip_prefix('.')?;
-        let Value::Table(programs) = &mut node.value else {
-            return None;
-        };
-        let (_, program) = programs
-            .entries
-            .iter_mut()
-            .find(|(key, _)| key.name == rest)?;
-        let Value::Table(program) = &mut program.value else {
-            return None;
-        };
-        match program
-            .entries
-            .iter_mut()
-            .find(|(key, _)| key.name == "steps")
-        {
-            Some((
-                _,
-                Node {
-                    value: Value::Steps(lines),
-                    ..
-                },
-            )) => Some(lines),
-            _ => None,
-        }
-    });
+    let found = lines_of(name, root);
     if found.is_none() {
         sink.report(
             Problem::at(
@@ -187,6 +159,22 @@ fn find<'a>(program: &Node, root: &'a mut Table, sink: &mut Sink) -> Option<&'a 
     found
 }
 
+/// The lines of a program by its full name, `guest.unmap`.
+pub(super) fn lines_of<'a>(name: &str, root: &'a mut Table) -> Option<&'a mut Vec<Line>> {
+    let (section, program) = name.split_once('.')?;
+    let Value::Table(programs) = root.value_mut(section)? else {
+        return None;
+    };
+    let Value::Table(program) = programs.value_mut(program)? else {
+        return None;
+    };
+    match program.value_mut("steps")? {
+        Value::Steps(lines) => Some(lines),
+        _ => None,
+    }
+}
+
+/// The full names of all programs, in the order of the tree.
 fn names(root: &Table) -> Vec<String> {
     let mut names = Vec::new();
     for (section, node) in &root.entries {
@@ -277,12 +265,13 @@ fn indented(mut lines: Vec<Line>, indent: usize) -> Vec<Line> {
     lines
 }
 
-fn heads(line: &Line) -> bool {
+/// Whether a line begins a block.
+pub(super) fn heads(line: &Line) -> bool {
     line.text.ends_with(':')
 }
 
 /// Where a step ends: behind its block, and behind the `else:`, `on refusal:` or `on error:` that belongs to it.
-fn whole(lines: &[Line], at: usize) -> usize {
+pub(super) fn whole(lines: &[Line], at: usize) -> usize {
     let indent = lines[at].indent;
     let belongs = |line: &Line| {
         line.indent > indent

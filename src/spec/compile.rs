@@ -18,3 +18,4 @@ mod variables;
 
 pub(crate) use command::written;
 pub(crate) use entry::compile;
+pub(crate) use reach::reached;

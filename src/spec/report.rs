@@ -136,6 +136,12 @@ impl Sink {
         self.problems.len()
     }
 
+    /// The first error in the order of files and lines, in one line without its place: `unknown name `asid``.
+    pub fn first(&self) -> Option<(&str, Option<Span>)> {
+        let first = self.problems.iter().min_by_key(|problem| problem.place)?;
+        Some((&first.message, first.place))
+    }
+
     /// Everything that was found, in the order of files and lines.
     pub fn into_errors(mut self, files: Files) -> SpecErrors {
         self.problems.sort_by_key(|problem| problem.place);

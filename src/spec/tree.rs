@@ -52,6 +52,13 @@ impl Table {
     pub fn get(&self, name: &str) -> Option<&(Key, Node)> {
         self.entries.iter().find(|(key, _)| key.name == name)
     }
+
+    /// A key's value, to be changed.
+    pub fn value_mut(&mut self, name: &str) -> Option<&mut Value> {
+        let mut entries = self.entries.iter_mut();
+        let (_, node) = entries.find(|(key, _)| key.name == name)?;
+        Some(&mut node.value)
+    }
 }
 
 impl Node {

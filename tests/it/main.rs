@@ -10,6 +10,7 @@ mod good_specs;
 mod messages;
 mod modes;
 mod mutants;
+mod necessity;
 mod properties;
 mod readme;
 mod runs;

@@ -102,6 +102,30 @@ fn what_is_too_large_stops_it_and_an_early_deadlock_stays_one() {
     assert_eq!(found.violated, PropertyId::Live.bit());
 }
 
+fn run_until_violated(toy: &Toy, asks: u16) -> Found<Vec<u8>> {
+    let never = AtomicBool::new(false);
+    search_until_violated(toy, asks, &Control::new(Limits::default(), &never, &|_| {}))
+}
+
+#[test]
+fn the_first_level_with_a_violation_is_searched_to_its_end() {
+    let [cfg, iso, s1] = [PropertyId::Cfg, PropertyId::Iso, PropertyId::S1].map(PropertyId::bit);
+    let toy = Toy::new(&[&[1, 2], &[3], &[0], &[0]])
+        .violating(1, cfg)
+        .violating(2, iso)
+        .violating(3, s1);
+    let found = run_until_violated(&toy, ALL);
+    assert_eq!((found.violated, found.states), (cfg | iso, 3));
+    assert_eq!(found.stopped, Some(Why::Violated));
+    let initial = run_until_violated(&Toy::new(&[&[0]]).violating(0, s1), ALL);
+    assert_eq!((initial.violated, initial.states), (s1, 1));
+    let deadlock = run_until_violated(&Toy::new(&[&[1, 2], &[], &[3], &[0]]), ALL);
+    assert_eq!(
+        (deadlock.violated, deadlock.states),
+        (PropertyId::Live.bit(), 4)
+    );
+}
+
 /// Where a path of steps leads.
 fn end(toy: &Toy, path: &[u8]) -> Option<usize> {
     path.iter().try_fold(0, |state, &step| {
@@ -160,5 +184,19 @@ proptest! {
         let (any, deadlock) = (first_path(&toy, &stuck), first_path(&toy, &dead));
         let preferred = deadlock.filter(|path| any.as_ref().is_some_and(|any| any.len() == path.len()));
         prop_assert_eq!(path(PropertyId::Live), preferred.or(any));
+    }
+
+    #[test]
+    fn stopping_early_finds_the_shortest_paths_or_stops_not_at_all(toy in Toy::any()) {
+        let safety = ALL & !PropertyId::Live.bit();
+        let never = AtomicBool::new(false);
+        let whole = search(&toy, safety, &Control::new(Limits::default(), &never, &|_| {}));
+        let early = run_until_violated(&toy, safety);
+        let shortest = whole.paths.iter().map(|(_, path)| path.len()).min();
+        let of_that_length = whole.paths.iter().filter(|(_, path)| Some(path.len()) == shortest);
+        prop_assert_eq!(early.paths, of_that_length.cloned().collect::<Vec<_>>());
+        if whole.violated == 0 {
+            prop_assert_eq!((early.states, early.stopped), (whole.states, None));
+        }
     }
 }

@@ -63,8 +63,8 @@ pub(super) fn guest_calls(programs: &[Program]) -> BTreeMap<usize, Via> {
     calls
 }
 
-/// Reports programs that no operation leads to.
-pub(super) fn check_programs(programs: &[Program], sink: &mut Sink) {
+/// The programs that some operation leads to, operations included.
+pub(crate) fn reached(programs: &[Program]) -> BTreeSet<usize> {
     let mut reached: BTreeSet<usize> = BTreeSet::new();
     let mut open: Vec<usize> = (0..programs.len())
         .filter(|index| programs[*index].operation.is_some())
@@ -78,6 +78,12 @@ pub(super) fn check_programs(programs: &[Program], sink: &mut Sink) {
             );
         }
     }
+    reached
+}
+
+/// Reports programs that no operation leads to.
+pub(super) fn check_programs(programs: &[Program], sink: &mut Sink) {
+    let reached = reached(programs);
     for (index, program) in programs.iter().enumerate() {
         if reached.contains(&index) {
             continue;
