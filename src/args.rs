@@ -6,11 +6,12 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use model::CacheMode;
-use vocab::{Devices, Threat};
+use vocab::{Devices, PropertyId, Threat};
 
 use crate::job::{Engine, Options};
 use crate::scope::Choice;
 use crate::search::Limits;
+use crate::story;
 
 /// Checks nested-IOMMU uAPI variants: which property breaks, by what shortest interleaving.
 #[derive(Debug, Parser)]
@@ -28,6 +29,7 @@ Examples:
   nestcheck check --threat hostile --scope deep specs/native-batched.toml
   nestcheck check --scope quick,pages=2,guest_threads=1 specs/native-batched.toml
   nestcheck compare --format json specs > report.json
+  nestcheck explain specs/strong-guest-cd-no-atc.toml P-S1    the shortest violation as a story
   nestcheck list properties
 
 Exit codes:
@@ -44,6 +46,8 @@ pub enum Command {
     Check(Check),
     /// Put all variants of a directory side by side
     Compare(Check),
+    /// Tell the shortest violation of a property as a story: who did what, what hardware fetched meanwhile, and which invalidation failed
+    Explain(Explain),
     /// Print the words that spec files and flags are made of
     List {
         /// What to print; everything if left out
@@ -85,6 +89,33 @@ pub struct Check {
     /// Whether a cache is everything that may be cached, or hardware takes steps of its own
     #[arg(long, default_value = "saturated", value_parser = word(&CACHES))]
     pub caches: CacheMode,
+}
+
+/// What `explain` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Explain {
+    /// A spec file
+    #[arg(value_name = "FILE")]
+    pub path: PathBuf,
+    /// Whose violation
+    #[arg(value_name = "PROPERTY", value_parser = word(&PropertyId::ALL.map(|id| (id.name(), id))))]
+    pub property: PropertyId,
+    /// How to print the story
+    #[arg(long, value_enum, default_value_t)]
+    pub format: story::Format,
+    /// Whether to tell every step of operations that ran to completion undisturbed
+    #[arg(long)]
+    pub unfold: bool,
+    /// What guests may do [default: the first under which the property is violated, of those that the spec has claims for]
+    #[arg(long, value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
+    pub threat: Option<Threat>,
+    /// What devices may do [default: likewise]
+    #[arg(long, value_parser = word(&Devices::ALL.map(|devices| (devices.name(), devices))))]
+    pub devices: Option<Devices>,
+    /// Bounds: a scope of the spec, dimensions to set otherwise, or both [default: default]
+    #[arg(long, value_name = "NAME,NAME=VALUE,…")]
+    pub scope: Option<Choice>,
 }
 
 const CACHES: [(&str, CacheMode); 2] = [
@@ -135,6 +166,20 @@ impl Check {
             },
             engine: self.engine,
             caches: self.caches,
+        }
+    }
+}
+
+impl Explain {
+    /// What the job is told.
+    pub fn options(&self) -> Options {
+        Options {
+            threat: self.threat,
+            devices: self.devices,
+            scope: self.scope.clone().unwrap_or_default(),
+            limits: Limits::default(),
+            engine: Engine::Levels,
+            caches: CacheMode::Saturated,
         }
     }
 }

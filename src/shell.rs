@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::args::{Args, Check, Command, Format, When};
+use crate::args::{Args, Check, Command, Explain, Format, When};
 use crate::exit::{Error, Exit};
+use crate::job::explain::{self, Explained};
 use crate::progress::Meter;
 use crate::report::{json, markdown, table};
 use crate::spec::{self, Spec};
@@ -21,6 +22,7 @@ pub fn run(args: &Args) -> Exit {
     finish(|| match &args.command {
         Command::Check(check) => report(check, When::Always),
         Command::Compare(check) => report(check, When::Never),
+        Command::Explain(about) => tell(about),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
     })
 }
@@ -51,6 +53,30 @@ fn report(check: &Check, traces: When) -> Result<(String, Exit), Error> {
         Format::Markdown => markdown::render(&report),
     };
     Ok((text, report.exit()))
+}
+
+/// The story of a violation.
+fn tell(about: &Explain) -> Result<(String, Exit), Error> {
+    interruptible()?;
+    let specs = read(std::slice::from_ref(&about.path))?;
+    let spec = specs.first().expect("a file that was read is a spec");
+    let meter = Meter::new(&INTERRUPT);
+    let told = explain::explain(
+        spec,
+        about.property,
+        !about.unfold,
+        &about.options(),
+        &meter,
+    )?;
+    drop(meter);
+    match told {
+        Explained::Story(story) => Ok((story.render(about.format), Exit::AsExpected)),
+        Explained::Nothing(why) => Err(Error::Usage(why)),
+        Explained::Interrupted(how) => {
+            say(&format!("nestcheck: {how}"));
+            Ok((String::new(), Exit::Incomplete))
+        }
+    }
 }
 
 /// Reads all files, and says what is wrong with any of them.

@@ -1,0 +1,264 @@
+//! A cause in one sentence.
+
+use model::trace::Cache;
+
+use super::cause::{Cause, Removal, Sent, Stale};
+use super::stuck::Stuck;
+
+impl Cause {
+    /// What reports for programs call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Cause::Stale(stale) if stale.from.is_some() => "filled-from-stale",
+            Cause::Stale(stale) => stale.removal.name(),
+            Cause::Memory(_) => "memory",
+            Cause::GuestMemory(_) => "guest-memory",
+            Cause::Step(_) => "step",
+            Cause::Stuck(_) => "stuck",
+        }
+    }
+
+    /// The events that the sentence names.
+    pub fn events(&self) -> Vec<usize> {
+        match self {
+            Cause::Stale(stale) => stale.events(),
+            Cause::Memory(words) => words.iter().filter_map(|(_, wrote)| *wrote).collect(),
+            Cause::GuestMemory(words) => words.iter().map(|(_, read)| *read).collect(),
+            Cause::Step(at) => vec![*at],
+            Cause::Stuck(stuck) => stuck
+                .iter()
+                .filter_map(|one| Some(one.taken.as_ref()?.1))
+                .collect(),
+        }
+    }
+
+    /// The sentence. `row` tells in which row of the story an event is; `wrong` what is wrong with the last state.
+    pub fn sentence(&self, row: &dyn Fn(usize) -> usize, wrong: &str) -> String {
+        let step = |event| format!("step {}", row(event));
+        match self {
+            Cause::Stale(stale) => stale.sentence(&step),
+            Cause::Memory(words) => {
+                let words = words.iter().map(|(what, wrote)| match wrote {
+                    Some(wrote) => format!("{what} (written at {})", step(*wrote)),
+                    None => format!("{what} (so from the beginning)"),
+                });
+                let words: Vec<_> = words.collect();
+                format!(
+                    "nothing stale is used, memory itself leads there: {}",
+                    words.join("; ")
+                )
+            }
+            Cause::GuestMemory(words) => {
+                let words = words
+                    .iter()
+                    .map(|(held, read)| format!("{held} (read at {})", step(*read)));
+                let words: Vec<_> = words.collect();
+                format!(
+                    "nothing stale is used, guest memory held what no program wrote there: {}",
+                    words.join("; ")
+                )
+            }
+            Cause::Step(at) => format!("no cache is to blame, {} is: {wrong}", step(*at)),
+            Cause::Stuck(stuck) => {
+                let each: Vec<_> = stuck.iter().map(|one| one.sentence(&step)).collect();
+                each.join("; ")
+            }
+        }
+    }
+}
+
+impl Removal {
+    fn name(&self) -> &'static str {
+        match self {
+            Removal::NotAtAll(_) => "not-at-all",
+            Removal::TooEarly(_) => "too-early",
+            Removal::TooLate(_) => "too-late",
+            Removal::InFlight(_) => "in-flight",
+            Removal::NotSynced(_) => "not-synced",
+            Removal::WrongQueue(..) => "wrong-queue",
+        }
+    }
+
+    fn events(&self) -> Vec<usize> {
+        let of = |sent: &Sent| {
+            [Some(sent.issued), sent.effect]
+                .into_iter()
+                .flatten()
+                .collect()
+        };
+        match self {
+            Removal::NotAtAll(others) => others.iter().map(|(_, at)| *at).collect(),
+            Removal::TooEarly(sent)
+            | Removal::TooLate(sent)
+            | Removal::InFlight(sent)
+            | Removal::NotSynced(sent) => of(sent),
+            Removal::WrongQueue(sent, sync) => [of(sent), vec![*sync]].concat(),
+        }
+    }
+}
+
+impl Stale {
+    fn events(&self) -> Vec<usize> {
+        let mut events = vec![self.filled];
+        events.extend(self.outdated);
+        events.extend(self.removal.events());
+        events.extend(self.from.iter().flat_map(|from| from.events()));
+        events
+    }
+
+    fn name(&self) -> String {
+        let word = match self.cache {
+            Cache::Ste | Cache::Cd => "the cached",
+            _ => "the",
+        };
+        format!("{word} {} {}", self.cache.entry(), self.entry)
+    }
+
+    fn sentence(&self, step: &dyn Fn(usize) -> String) -> String {
+        let (name, filled) = (self.name(), step(self.filled));
+        if let Some(from) = &self.from {
+            let own = match &self.removal {
+                Removal::TooEarly(Sent {
+                    command,
+                    issued,
+                    effect: Some(effect),
+                }) => format!(
+                    "; its own {command} (issued at {}) had taken effect before that, at {}",
+                    step(*issued),
+                    step(*effect)
+                ),
+                Removal::NotAtAll(_) => String::new(),
+                other => format!("; {}", other.fate(step)),
+            };
+            return format!(
+                "{name} was filled at {filled} from {}{own}",
+                from.as_source(step)
+            );
+        }
+        let outdated = match self.outdated {
+            Some(outdated) => format!("which {} made stale", step(outdated)),
+            None => "which is stale".to_owned(),
+        };
+        format!(
+            "{name}, filled at {filled}, {outdated}, is still used: {}",
+            self.removal.fate(step)
+        )
+    }
+
+    /// As what another entry was made from.
+    fn as_source(&self, step: &dyn Fn(usize) -> String) -> String {
+        let name = self.name();
+        if let Some(from) = &self.from {
+            let filled = step(self.filled);
+            return format!(
+                "{name}, itself filled at {filled} from {}",
+                from.as_source(step)
+            );
+        }
+        match &self.removal {
+            Removal::InFlight(sent) | Removal::NotSynced(sent) | Removal::WrongQueue(sent, _) => {
+                format!(
+                    "{name} whose {} ({}) had not been SYNCed",
+                    sent.command,
+                    step(sent.issued)
+                )
+            }
+            Removal::TooLate(sent) => {
+                format!(
+                    "{name} whose {} was not issued until {}",
+                    sent.command,
+                    step(sent.issued)
+                )
+            }
+            removal => {
+                let since = self
+                    .outdated
+                    .map_or(String::new(), |at| format!(" since {}", step(at)));
+                format!("{name}, stale{since}: {}", removal.fate(step))
+            }
+        }
+    }
+}
+
+impl Removal {
+    /// What became of the invalidation.
+    fn fate(&self, step: &dyn Fn(usize) -> String) -> String {
+        match self {
+            Removal::NotAtAll(others) if others.is_empty() => {
+                "no command that names it was issued after that".to_owned()
+            }
+            Removal::NotAtAll(others) => {
+                let others = others
+                    .iter()
+                    .map(|(command, at)| format!("{command} ({})", step(*at)));
+                let others: Vec<_> = others.collect();
+                format!(
+                    "no command that names it was issued after that, only {}",
+                    others.join(" and ")
+                )
+            }
+            Removal::TooEarly(sent) => {
+                let effect = sent
+                    .effect
+                    .map_or(String::new(), |at| format!(", took effect at {}", step(at)));
+                format!(
+                    "its {} came too early: issued at {}{effect}, before the entry was filled",
+                    sent.command,
+                    step(sent.issued)
+                )
+            }
+            Removal::TooLate(sent) => format!(
+                "its {} was not issued until {}",
+                sent.command,
+                step(sent.issued)
+            ),
+            Removal::InFlight(sent) => format!(
+                "its {} ({}) had not been SYNCed",
+                sent.command,
+                step(sent.issued)
+            ),
+            Removal::NotSynced(sent) => {
+                format!(
+                    "its {} was issued at {}, and no SYNC was waited for since",
+                    sent.command,
+                    step(sent.issued)
+                )
+            }
+            Removal::WrongQueue(sent, sync) => format!(
+                "its {} was issued at {}, but the SYNC of {} was on another queue",
+                sent.command,
+                step(sent.issued),
+                step(*sync)
+            ),
+        }
+    }
+}
+
+impl Stuck {
+    fn sentence(&self, step: &dyn Fn(usize) -> String) -> String {
+        let Stuck {
+            who,
+            operation,
+            waits_at,
+            taken,
+            is_orphaned,
+        } = self;
+        match taken {
+            None => format!("{who} in {operation} waits at `{waits_at}`"),
+            Some((holder, at)) if who.is_empty() => {
+                format!(
+                    "{holder} took a lock at {} and never gave it back",
+                    step(*at)
+                )
+            }
+            Some((holder, at)) if *is_orphaned => format!(
+                "{who} in {operation} waits at `{waits_at}` for what {holder} took at {} and never gave back",
+                step(*at)
+            ),
+            Some((holder, at)) => format!(
+                "{who} in {operation} waits at `{waits_at}` for what {holder} has held since {}",
+                step(*at)
+            ),
+        }
+    }
+}
