@@ -11,6 +11,7 @@ mod json;
 mod markdown;
 mod mermaid;
 mod minimise;
+mod order;
 mod provenance;
 mod quiet;
 mod rows;
@@ -22,14 +23,14 @@ mod text;
 use std::sync::Arc;
 
 use model::trace::Actor;
-use model::{CacheMode, Machine, State};
+use model::{CacheMode, Machine, State, Step};
 use vocab::{Devices, PropertyId, Threat};
 
 pub use cause::{Cause, Removal, Sent, Stale};
 pub use rows::{Kind, Row};
 pub use stuck::Stuck;
 
-use crate::certify::{Replayed, certify, is_deadlock};
+use crate::certify::{certify, is_deadlock};
 use events::Event;
 use schedule::Goal;
 
@@ -46,8 +47,8 @@ pub struct Story {
     pub cause: Cause,
     /// The same in one sentence.
     pub because: String,
-    /// How many steps of software and of hardware it has.
-    pub steps: (usize, usize),
+    /// How many steps of software, fetches and effects of commands it has.
+    pub steps: (usize, usize, usize),
 }
 
 /// What a story is about.
@@ -75,15 +76,29 @@ impl std::fmt::Display for NoStory {
 
 impl std::error::Error for NoStory {}
 
-/// Tells a trace that a search has found with saturated caches and that was replayed. `folds` lets operations that run undisturbed take one row.
+/// Tells a shortest trace that a search has found with saturated caches. `folds` lets operations that run undisturbed take one row.
 pub fn tell(
-    machine: &Machine,
+    machine: &Arc<Machine>,
     about: About,
-    path: &[Replayed<Machine>],
+    path: &[Step],
     folds: bool,
 ) -> Result<Story, NoStory> {
     let id = about.property;
-    let mut scheduled = machine.clone();
+    let replay = |path: &[Step]| {
+        certify(machine, id, path)
+            .map_err(|wrong| NoStory(format!("with saturated caches: {wrong}")))
+    };
+    let found = replay(path)?;
+    let last = found
+        .last()
+        .map_or_else(|| machine.initial(), |taken| taken.after);
+    let is_end = |state: &State| match id {
+        PropertyId::Live => schedule::is_same_software(state, &last),
+        _ => machine.judge(state) & id.bit() != 0,
+    };
+    let path = replay(&order::order(machine, path, is_end))?;
+
+    let mut scheduled = Machine::clone(machine);
     scheduled.caches = CacheMode::Scheduled;
     let scheduled = Arc::new(scheduled);
     let software: Vec<_> = path.iter().map(|taken| taken.step).collect();
@@ -132,12 +147,13 @@ pub fn tell(
     };
     let because = cause.sentence(&row_of, &wrong);
     let events = run.events();
-    let of_software = events
-        .iter()
-        .filter(|event| matches!(event, Event::Software(_)))
-        .count();
+    let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
     Ok(Story {
-        steps: (of_software, run.taken.len() - of_software),
+        steps: (
+            count(|event| matches!(event, Event::Software(_))),
+            count(|event| matches!(event, Event::Fill(..))),
+            count(|event| matches!(event, Event::Effect(_))),
+        ),
         about,
         end,
         because,
@@ -219,9 +235,15 @@ impl Story {
 
     /// What the reader may rely on.
     fn certificate(&self) -> String {
-        let (software, hardware) = self.steps;
+        let (software, fills, effects) = self.steps;
+        let fetches = match fills {
+            0 => "hardware need not fetch anything for it".to_owned(),
+            _ => format!(
+                "{fills} fetches of hardware, without any one of which it does not end like this"
+            ),
+        };
         format!(
-            "Taken on scheduled caches: {software} steps of software and {hardware} of hardware, none of which can be left out of the hardware's."
+            "by taking it with scheduled caches: {software} steps of software, {effects} commands that take effect; {fetches}"
         )
     }
 }

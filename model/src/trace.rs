@@ -91,6 +91,11 @@ pub fn ended(machine: &Machine, before: &State, step: Step) -> Option<bool> {
     retrace::retrace(machine, before, step)?.ended
 }
 
+/// `guest 0`, or `guest 0.1` for the second thread of a VM that has several.
+pub fn thread_name(machine: &Machine, thread: usize) -> String {
+    machine.thread_name(thread)
+}
+
 /// A command as it is in a hardware queue: `TLBI_NH_VA(vmid 0, asid 0, page 0)`.
 pub fn command(machine: &Machine, command: Command) -> String {
     machine.issued_command(command)

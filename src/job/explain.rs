@@ -7,7 +7,6 @@ use model::{CacheMode, Machine, State, Step};
 use vocab::{Devices, PropertyId, Threat};
 
 use super::{Options, Watch, pairs_of};
-use crate::certify::{Replayed, certify};
 use crate::exit::Error;
 use crate::search::{Control, Outcome, System, Why, levels, machine::machine};
 use crate::spec::{Part, Spec};
@@ -23,10 +22,10 @@ pub enum Explained {
     Interrupted(String),
 }
 
-/// A violation that was found and replayed.
+/// A violation that was found.
 struct Violation {
     machine: Arc<Machine>,
-    path: Vec<Replayed<Machine>>,
+    path: Vec<Step>,
     about: About,
 }
 
@@ -124,8 +123,7 @@ fn search(
             ),
         ));
     };
-    let path =
-        certify(&machine, id, path).map_err(|wrong| Error::Internal(format!("{name}: {wrong}")))?;
+    let path = path.clone();
     let about = About {
         spec: spec.name.clone(),
         title: spec.title.clone(),

@@ -56,7 +56,8 @@ pub fn render(story: &Story) -> String {
         },
         checked: Checked {
             software: story.steps.0,
-            hardware: story.steps.1,
+            fetches: story.steps.1,
+            effects: story.steps.2,
         },
     };
     let mut text = serde_json::to_string_pretty(&document)
@@ -104,5 +105,6 @@ struct Because<'a> {
 #[derive(Serialize)]
 struct Checked {
     software: usize,
-    hardware: usize,
+    fetches: usize,
+    effects: usize,
 }

@@ -1,25 +1,49 @@
-//! Only what matters: fills without which the trace still ends in the violation are taken out, and what is left happens as late as it can.
+//! Only what matters: fills without which the trace still ends in the violation are taken out, and what is left is put where it tells the
+//! story best.
 //!
-//! As late as it can is what tells the story best: an entry is fetched right before the step that makes it stale, or right before it is
-//! used, so that the reader sees at which moment the race is won; and an effect that does not matter falls together with the SYNC that
-//! waits for it, where the reader expects it.
+//! Best is: as few fills as possible, then as few moments at which hardware fetches as possible, so that a walk is told in one piece; then as
+//! late as possible, right before the step that makes an entry stale or right before it is used, so that the reader sees at
+//! which moment the race is won. An effect that may happen at any time falls together with the SYNC that waits for it, where the reader
+//! expects it.
+
+use std::cmp::Reverse;
 
 use model::State;
 
 use super::events::{Event, Run};
 use super::schedule::{Goal, is_same_software};
 
-/// A trace from which nothing can be taken and in which nothing can happen later.
+/// A trace from which no fill can be taken and in which none can be put better by itself or with its neighbours.
 pub fn minimise(goal: &Goal, run: Run) -> Run {
     let mut run = effects_late(goal, run);
     loop {
-        let before = run.events();
-        run = fills_late(goal, fewer_fills(goal, run));
+        let before = worth(&run);
+        run = fewer_fills(goal, run);
+        run = better_places(goal, run);
         run = effects_late(goal, run);
-        if run.events() == before {
+        if worth(&run) <= before {
             return run;
         }
     }
+}
+
+/// What is compared; more is better.
+fn worth(run: &Run) -> (Reverse<usize>, Reverse<usize>, usize) {
+    let events = run.events();
+    let fills = events.iter().filter(|event| is_fill(**event)).count();
+    let begins =
+        |(at, event): (usize, &Event)| is_fill(*event) && (at == 0 || !is_fill(events[at - 1]));
+    let moments = events.iter().enumerate().filter(|one| begins(*one)).count();
+    // How many steps and effects lie before each fill and each effect.
+    let mut passed = 0;
+    let mut late = 0;
+    for event in &events {
+        match event {
+            Event::Software(_) => passed += 1,
+            Event::Fill(..) | Event::Effect(_) => late += passed,
+        }
+    }
+    (Reverse(fills), Reverse(moments), late)
 }
 
 /// Takes events, leaving out fills that are not possible any more; none if anything else is not, or if the end is no violation.
@@ -44,12 +68,16 @@ fn replay(goal: &Goal, events: impl IntoIterator<Item = Event>) -> Option<Run> {
     (all && (goal.violates)(&run.end)).then_some(run)
 }
 
+fn is_fill(event: Event) -> bool {
+    matches!(event, Event::Fill(..))
+}
+
 /// Leaves out fills, halves first and then one by one, as long as the rest still does it. A fill goes with all that were made from it.
 fn fewer_fills(goal: &Goal, mut run: Run) -> Run {
     let fills = |run: &Run| {
-        run.taken
-            .iter()
-            .filter(|taken| is_fill(taken.event))
+        run.events()
+            .into_iter()
+            .filter(|event| is_fill(*event))
             .count()
     };
     let mut size = fills(&run).div_ceil(2);
@@ -72,38 +100,62 @@ fn fewer_fills(goal: &Goal, mut run: Run) -> Run {
     run
 }
 
-fn is_fill(event: Event) -> bool {
-    matches!(event, Event::Fill(..))
+/// Moves fills, by themselves or with all that are fetched at the same moment, to wherever the trace is worth more.
+fn better_places(goal: &Goal, mut run: Run) -> Run {
+    let mut place = run.taken.len();
+    while place > 0 {
+        place -= 1;
+        let events = run.events();
+        if !events.get(place).is_some_and(|event| is_fill(*event)) {
+            continue;
+        }
+        let moment = moment(&events, place);
+        let pieces = [moment, place..place + 1];
+        let best = pieces
+            .into_iter()
+            .filter_map(|piece| best_place(goal, &run, piece))
+            .max_by_key(worth);
+        if let Some(better) = best.filter(|better| worth(better) > worth(&run)) {
+            run = better;
+            place = run.taken.len();
+        }
+    }
+    run
 }
 
-/// Moves fills as late as they can happen, the last one first: what is made of an entry has moved before it does.
-fn fills_late(goal: &Goal, run: Run) -> Run {
-    late(goal, run, is_fill, |event| {
-        matches!(event, Event::Effect(_) | Event::Software(_))
-    })
+/// The fills that happen together with one.
+fn moment(events: &[Event], place: usize) -> std::ops::Range<usize> {
+    let before = events[..place].iter().rposition(|event| !is_fill(*event));
+    let behind = events[place..].iter().position(|event| !is_fill(*event));
+    before.map_or(0, |at| at + 1)..behind.map_or(events.len(), |at| place + at)
 }
 
-/// Moves effects behind as many threads' steps as they can happen; at the latest right before the SYNC that waits for them. What was
-/// filled between may become impossible and be left out.
-fn effects_late(goal: &Goal, run: Run) -> Run {
-    late(
-        goal,
-        run,
-        |event| matches!(event, Event::Effect(_)),
-        |event| matches!(event, Event::Software(_)),
-    )
+/// A piece of a trace put where it is worth most: at the beginning or the end of a moment, or where there is none.
+fn best_place(goal: &Goal, run: &Run, piece: std::ops::Range<usize>) -> Option<Run> {
+    let mut rest = run.events();
+    let moved: Vec<_> = rest.drain(piece).collect();
+    let is_inside = |at: usize| {
+        at > 0 && is_fill(rest[at - 1]) && rest.get(at).is_some_and(|event| is_fill(*event))
+    };
+    (0..=rest.len())
+        .filter(|&at| !is_inside(at))
+        .filter_map(|at| {
+            let (before, behind) = rest.split_at(at);
+            replay(goal, [before, &moved, behind].concat())
+        })
+        .max_by_key(worth)
 }
 
-/// Moves events of one kind behind as many others as possible. Those that `counts` leaves out are no reason to move, or two events that do
-/// not depend on each other would overtake each other for ever.
-fn late(goal: &Goal, mut run: Run, is_moved: fn(Event) -> bool, counts: fn(Event) -> bool) -> Run {
+/// Moves effects behind as many threads' steps as they can happen; at the latest right before the SYNC that waits for them.
+fn effects_late(goal: &Goal, mut run: Run) -> Run {
     for place in (0..run.taken.len()).rev() {
         let events = run.events();
-        if !is_moved(events[place]) {
+        if !matches!(events.get(place), Some(Event::Effect(_))) {
             continue;
         }
         let later = (place + 1..events.len()).rev();
-        let moved = later.filter(|&to| counts(events[to])).find_map(|to| {
+        let mut later = later.filter(|&to| matches!(events[to], Event::Software(_)));
+        let moved = later.find_map(|to| {
             let mut moved = events.clone();
             let event = moved.remove(place);
             moved.insert(to, event);

@@ -58,6 +58,9 @@ impl Kind {
     }
 }
 
+/// How many steps in a row are told as one at least.
+const STRETCH: usize = 3;
+
 /// Tells all events. Operations that one of `pinned` belongs to are told step by step, and so is everything if nothing may be folded.
 pub fn rows(machine: &Machine, run: &Run, pinned: &[usize], folds: bool) -> Vec<Row> {
     let teller = Teller {
@@ -69,8 +72,9 @@ pub fn rows(machine: &Machine, run: &Run, pinned: &[usize], folds: bool) -> Vec<
     let mut rows = Vec::new();
     let mut at = 0;
     while at < run.taken.len() {
-        let operation = if folds { teller.operation(at) } else { None };
-        let row = operation.unwrap_or_else(|| teller.row(at));
+        let folded = || teller.operation(at).or_else(|| teller.stretch(at));
+        let row = if folds { folded() } else { None };
+        let row = row.unwrap_or_else(|| teller.row(at));
         at = row.events.end;
         rows.push(row);
     }
@@ -91,44 +95,104 @@ impl Teller<'_> {
         let Step::Begin { thread, .. } = self.taken[at].step else {
             return None;
         };
-        let is_own = |taken: &Taken| match taken.event {
-            Event::Software(step) => thread_of(step) == Some(thread),
-            Event::Effect(_) => true,
-            Event::Fill(..) => false,
-        };
         let ends = |taken: &Taken| taken.after.threads[thread as usize].is_idle();
-        let last = (at..self.taken.len())
-            .take_while(|&event| is_own(&self.taken[event]))
+        let undisturbed = self.undisturbed(at, thread);
+        let last = undisturbed
+            .clone()
             .find(|&event| ends(&self.taken[event]))?;
-        let is_last = !self.taken[last + 1..]
-            .iter()
-            .any(|taken| matches!(taken.event, Event::Software(_)));
-        let is_told = self.pinned.iter().any(|event| (at..=last).contains(event));
-        let early = (at..=last).any(|event| self.is_early_effect(event));
-        if is_last || is_told || early {
+        if undisturbed.end <= last || self.is_last_step(last) {
             return None;
         }
         let (first, end) = (&self.taken[at], &self.taken[last]);
-        let steps = self.taken[at..=last].iter();
-        let steps = steps
-            .filter(|taken| matches!(taken.event, Event::Software(_)))
-            .count();
         let begun = trace::begun(self.machine, first.step);
         let how = match trace::ended(self.machine, &end.before, end.step) {
             Some(false) => "fails",
             _ => "runs to completion",
         };
-        let plural = if steps == 1 { "" } else { "s" };
+        let count = match self.steps(at..last + 1) {
+            1 => String::new(),
+            steps => format!(" ({steps} steps)"),
+        };
+        Some(self.folded(at..last + 1, thread, format!("{begun} {how}{count}")))
+    }
+
+    /// Several steps of an operation that is told in part. All steps are told of the last operation if the story is about it.
+    fn stretch(&self, at: usize) -> Option<Row> {
+        let thread = thread_of(self.taken[at].step)?;
+        let operation = self.operation_of(at);
+        let is_told = |event: &usize| self.operation_of(*event) == operation;
+        let last = self.taken.iter().rposition(is_software)?;
+        if self.operation_of(last) == operation && self.pinned.iter().any(is_told) {
+            return None;
+        }
+        let mut events = self.undisturbed(at, thread);
+        let other =
+            |&event: &usize| event > at && matches!(self.taken[event].step, Step::Begin { .. });
+        events.end = events.clone().find(other).unwrap_or(events.end);
+        // An effect is told with its SYNC, and the last step by itself.
+        while events.end > at
+            && (!is_software(&self.taken[events.end - 1]) || self.is_last_step(events.end - 1))
+        {
+            events.end -= 1;
+        }
+        let steps = self.steps(events.clone());
+        if steps < STRETCH {
+            return None;
+        }
+        let (first, end) = (&self.taken[at], &self.taken[events.end - 1]);
+        let begun = match first.step {
+            Step::Begin { .. } => format!("{}: ", trace::begun(self.machine, first.step)),
+            _ => String::new(),
+        };
+        let line = trace::describe(self.machine, &end.before, end.step, &end.after);
+        let what = format!("{begun}{steps} steps, the last: {}", line.what);
+        Some(self.folded(events, thread, what))
+    }
+
+    /// A row for several steps of a thread: what they have made of memory.
+    fn folded(&self, events: std::ops::Range<usize>, thread: u8, what: String) -> Row {
+        let (first, end) = (&self.taken[events.start], &self.taken[events.end - 1]);
         let mut notes = trace::written(self.machine, &first.before, &end.after);
         notes.extend(trace::promised(self.machine, &first.before, &end.after));
-        Some(Row {
-            actor: self.beginner(at, thread),
+        Row {
+            actor: self.beginner(events.start, thread),
             kind: Kind::Operation,
-            source: self.source(at),
-            what: format!("{begun} {how} ({steps} step{plural})"),
+            source: self.source(events.start),
+            what,
             notes,
-            events: at..last + 1,
-        })
+            events,
+        }
+    }
+
+    /// The events from here on in which only one thread moves, apart from commands that take effect at its SYNCs, and none is pinned.
+    fn undisturbed(&self, at: usize, thread: u8) -> std::ops::Range<usize> {
+        let disturbs = |&event: &usize| match self.taken[event].event {
+            _ if self.pinned.contains(&event) => true,
+            Event::Software(step) => thread_of(step) != Some(thread),
+            Event::Effect(_) => self.sync_behind(event).is_none(),
+            Event::Fill(..) => true,
+        };
+        at..(at..self.taken.len())
+            .find(disturbs)
+            .unwrap_or(self.taken.len())
+    }
+
+    fn steps(&self, events: std::ops::Range<usize>) -> usize {
+        self.taken[events]
+            .iter()
+            .filter(|taken| is_software(taken))
+            .count()
+    }
+
+    fn is_last_step(&self, at: usize) -> bool {
+        !self.taken[at + 1..].iter().any(is_software)
+    }
+
+    /// The event in which the operation of a thread's step began.
+    fn operation_of(&self, at: usize) -> Option<usize> {
+        let thread = thread_of(self.taken[at].step)?;
+        let begins = |taken: &Taken| matches!(taken.step, Step::Begin { thread: beginner, .. } if beginner == thread);
+        self.taken[..=at].iter().rposition(begins)
     }
 
     /// Whoever begins an operation; its first step may be a call's already.
@@ -159,10 +223,6 @@ impl Teller<'_> {
             return None;
         };
         (self.sync(sync)? + 1 == self.run.issued[nth].queue).then_some(sync)
-    }
-
-    fn is_early_effect(&self, event: usize) -> bool {
-        matches!(self.taken[event].event, Event::Effect(_)) && self.sync_behind(event).is_none()
     }
 
     /// The queue of the SYNC that an event completes.
@@ -258,33 +318,46 @@ impl Teller<'_> {
             let held = trace::assumed(self.machine, &self.taken[event].before, (byte, bit));
             notes.extend(held.map(|held| format!("guest memory holds {held}")));
         }
-        let said = told
+        told.sort_by_key(|(cache, ..)| *cache);
+        let mut said: Vec<_> = told
             .iter()
-            .map(|(cache, tag, words)| fetched(*cache, tag, words));
+            .map(|(cache, tag, words)| fetched(*cache, tag, words))
+            .collect();
         let kind = match who {
             Actor::Device(_) => Kind::Request,
             _ => Kind::Fetch,
         };
+        let what = match (said.len(), kind) {
+            (1, Kind::Fetch) => format!("fetches {}", said.remove(0)),
+            (1, _) => format!("asks by ATS and keeps the answer: {}", said.remove(0)),
+            (_, Kind::Fetch) => "fetches and caches".to_owned(),
+            _ => "asks by ATS and keeps the answers".to_owned(),
+        };
+        said.extend(notes);
         Row {
-            what: said.collect::<Vec<_>>().join("; "),
+            what,
             actor: who,
             kind,
             source: None,
-            notes,
+            notes: said,
             events,
         }
     }
+}
+
+fn is_software(taken: &Taken) -> bool {
+    matches!(taken.event, Event::Software(_))
 }
 
 /// One thing that was fetched.
 fn fetched(cache: Cache, tag: &str, words: &[String]) -> String {
     let words = words.join(", ");
     match cache {
-        Cache::Ste => format!("fetches the STE of {tag}: {words}"),
-        Cache::Cd => format!("fetches the CD of {tag}: {words}"),
-        Cache::Stage1 => format!("walks stage 1: {tag}"),
-        Cache::Stage2 => format!("walks stage 2: {tag}"),
-        Cache::Tlb => format!("caches in the TLB: {tag}"),
-        Cache::Atc => format!("asks by ATS, caches in its ATC: {tag}"),
+        Cache::Ste => format!("STE of {tag}: {words}"),
+        Cache::Cd => format!("CD of {tag}: {words}"),
+        Cache::Stage1 => format!("stage 1: {tag}"),
+        Cache::Stage2 => format!("stage 2: {tag}"),
+        Cache::Tlb => format!("TLB: {tag}"),
+        Cache::Atc => format!("ATC: {tag}"),
     }
 }

@@ -128,7 +128,7 @@ impl Stale {
                     step(*effect)
                 ),
                 Removal::NotAtAll(_) => String::new(),
-                other => format!("; {}", other.fate(step)),
+                other => format!("; {}", other.fate(self.cache, step)),
             };
             return format!(
                 "{name} was filled at {filled} from {}{own}",
@@ -141,7 +141,7 @@ impl Stale {
         };
         format!(
             "{name}, filled at {filled}, {outdated}, is still used: {}",
-            self.removal.fate(step)
+            self.removal.fate(self.cache, step)
         )
     }
 
@@ -174,18 +174,30 @@ impl Stale {
                 let since = self
                     .outdated
                     .map_or(String::new(), |at| format!(" since {}", step(at)));
-                format!("{name}, stale{since}: {}", removal.fate(step))
+                format!("{name}, stale{since}: {}", removal.fate(self.cache, step))
             }
         }
     }
 }
 
+/// The commands that remove entries of a cache.
+fn remover(cache: Cache) -> &'static str {
+    match cache {
+        Cache::Ste => "CFGI_STE",
+        Cache::Cd => "CFGI",
+        Cache::Stage1 | Cache::Tlb => "TLBI",
+        Cache::Stage2 => "TLBI of stage 2",
+        Cache::Atc => "ATC_INV",
+    }
+}
+
 impl Removal {
     /// What became of the invalidation.
-    fn fate(&self, step: &dyn Fn(usize) -> String) -> String {
+    fn fate(&self, cache: Cache, step: &dyn Fn(usize) -> String) -> String {
+        let what = remover(cache);
         match self {
             Removal::NotAtAll(others) if others.is_empty() => {
-                "no command that names it was issued after that".to_owned()
+                format!("no {what} that names it was issued after that")
             }
             Removal::NotAtAll(others) => {
                 let others = others
@@ -193,7 +205,7 @@ impl Removal {
                     .map(|(command, at)| format!("{command} ({})", step(*at)));
                 let others: Vec<_> = others.collect();
                 format!(
-                    "no command that names it was issued after that, only {}",
+                    "no {what} that names it was issued after that, only {}",
                     others.join(" and ")
                 )
             }

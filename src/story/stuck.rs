@@ -1,7 +1,7 @@
 //! Who waits for whom, and since when.
 
 use model::Machine;
-use model::trace::waits;
+use model::trace::{thread_name, waits};
 
 use super::events::Run;
 use super::provenance::thread_of;
@@ -28,10 +28,9 @@ pub fn stuck(machine: &Machine, run: &Run) -> Vec<Stuck> {
             taken.before.memory.locks & bit == 0 && taken.after.memory.locks & bit != 0
         })?;
         let taken = &run.taken[event];
-        let actor = model::trace::actor(machine, &taken.before, taken.step);
         let thread = thread_of(taken.step)? as usize;
         let is_orphaned = run.end.threads[thread].held & bit == 0;
-        Some((actor.to_string(), event, is_orphaned))
+        Some((thread_name(machine, thread), event, is_orphaned))
     };
     let mut stuck: Vec<_> = waits(machine, &run.end)
         .into_iter()
