@@ -28,7 +28,7 @@ use vocab::{Devices, PropertyId, Threat};
 
 pub use cause::{Cause, Removal, Sent, Stale};
 pub use rows::{Kind, Row};
-pub use stuck::Stuck;
+pub use stuck::{Stuck, Taken};
 
 use crate::certify::{certify, is_deadlock};
 use events::Event;
@@ -135,7 +135,6 @@ pub fn tell(
         let row = rows.iter().position(|row| row.events.contains(&event));
         row.map_or(0, |row| row + 1)
     };
-    let wrong = model::trace::violation(&scheduled, &run.end, id);
     let end = match id {
         PropertyId::Live if is_deadlock(&quiet::Quiet(Arc::clone(&scheduled)), &run.end) => {
             "no step is possible any more".to_owned()
@@ -143,9 +142,9 @@ pub fn tell(
         PropertyId::Live => {
             "no state without operations in progress can be reached any more".to_owned()
         }
-        _ => wrong.clone(),
+        _ => model::trace::violation(&scheduled, &run.end, id),
     };
-    let because = cause.sentence(&row_of, &wrong);
+    let because = cause.sentence(&row_of);
     let events = run.events();
     let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
     Ok(Story {

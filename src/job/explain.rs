@@ -107,7 +107,12 @@ fn search(
     };
     let control = Control::new(options.limits.clone(), &done, &tell);
     let found = levels::search(&first, id.bit(), &control);
-    watch.ends(&name, &found.summary(), control.began.elapsed());
+    let mut summary = found.summary();
+    if found.violated & id.bit() != 0 {
+        // It was not interrupted: it had seen enough.
+        summary.stopped = None;
+    }
+    watch.ends(&name, &summary, control.began.elapsed());
     let states = found.states;
     let Some((_, path)) = found.paths.iter().find(|(violated, _)| *violated == id) else {
         let how = match &found.stopped {

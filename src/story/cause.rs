@@ -23,8 +23,8 @@ pub enum Cause {
     Memory(Vec<(String, Option<usize>)>),
     /// What is used is what guest memory held, which no program wrote: each word, and when it was read.
     GuestMemory(Vec<(String, usize)>),
-    /// No cache is to blame: one step did what it must not.
-    Step(usize),
+    /// No cache is to blame: one step did what it must not, and what that was.
+    Step(usize, String),
     /// Operations wait for each other, or for a lock that is never given back.
     Stuck(Vec<Stuck>),
 }
@@ -97,7 +97,7 @@ pub fn cause(
             Some(stale) => Cause::Stale(stale),
             None => inquiry.read(&used),
         },
-        None if used.is_empty() => Cause::Step(end.saturating_sub(1)),
+        None if used.is_empty() => inquiry.offence(id),
         None => inquiry.read(&used),
     }
 }
@@ -138,14 +138,21 @@ impl Inquiry<'_> {
         until: usize,
     ) -> Removal {
         let naming = || {
-            self.run
-                .issued
-                .iter()
-                .filter(|issued| self.names(issued, name))
+            let issued = self.run.issued.iter();
+            issued.filter(|issued| self.names(issued, name))
         };
         let is_end = until == self.run.taken.len();
-        let pending =
-            naming().find(|issued| issued.at < until && issued.effect.is_none_or(|at| at >= until));
+        // What was sent after the entry had become stale was meant for it, and what the same operation sent before, too.
+        let origin = from.and_then(Stale::origin).or(outdated);
+        let operation = origin.and_then(|event| self.provenance.operation(event));
+        let by_operation = |issued: &&Issued| {
+            operation.is_some() && self.provenance.operation(issued.at) == operation
+        };
+        let meant =
+            |issued: &&Issued| origin.is_some_and(|at| issued.at > at) || by_operation(issued);
+        let pending = naming()
+            .filter(meant)
+            .find(|issued| issued.at < until && issued.effect.is_none_or(|at| at >= until));
         if let Some(issued) = pending {
             let sent = self.sent(issued);
             if !is_end {
@@ -159,19 +166,13 @@ impl Inquiry<'_> {
         if let Some(issued) = naming().find(|issued| issued.at >= until) {
             return Removal::TooLate(self.sent(issued));
         }
-        // What an operation sent before it made the entry stale, or before the entry was made of something stale, was meant for it.
-        let origin = from.and_then(Stale::origin).or(outdated);
-        let operation = origin.and_then(|event| self.provenance.operation(event));
-        let meant = |issued: &&Issued| {
-            operation.is_some() && self.provenance.operation(issued.at) == operation
-        };
         let early = naming()
-            .filter(meant)
+            .filter(by_operation)
             .rfind(|issued| issued.effect.is_some_and(|at| at < filled));
         match early {
             Some(issued) => Removal::TooEarly(self.sent(issued)),
             None => {
-                let others = self.run.issued.iter().filter(meant);
+                let others = self.run.issued.iter().filter(by_operation);
                 let others = others.filter(|issued| origin.is_some_and(|at| issued.at > at));
                 Removal::NotAtAll(
                     others
@@ -218,6 +219,24 @@ impl Inquiry<'_> {
         })
     }
 
+    /// What the last step did.
+    fn offence(&self, id: PropertyId) -> Cause {
+        let wrong = || model::trace::violation(self.machine, &self.run.end, id);
+        let Some(last) = self.run.taken.last() else {
+            return Cause::Step(0, wrong());
+        };
+        let line = model::trace::describe(self.machine, &last.before, last.step, &last.after);
+        let name = format!("{}: ", id.name());
+        let said = line
+            .changes
+            .iter()
+            .find_map(|change| change.strip_prefix(&name));
+        Cause::Step(
+            self.run.taken.len() - 1,
+            said.map_or_else(wrong, str::to_owned),
+        )
+    }
+
     /// What memory held that led to the entries in use.
     fn read(&self, used: &[Name]) -> Cause {
         let end = self.run.taken.len();
@@ -247,15 +266,17 @@ impl Inquiry<'_> {
         if !anything.is_empty() {
             return Cause::GuestMemory(anything);
         }
-        let from_memory = fills
+        let words = fills
             .iter()
-            .filter(|&&fill| !matches!(Cache::of(name(fill)), Cache::Tlb | Cache::Atc));
-        let words = from_memory.map(|&fill| {
-            let name = name(fill);
-            let what = format!("{} {}", Cache::of(name).entry(), entry(self.machine, name));
-            (what, self.provenance.wrote(fill))
-        });
-        Cause::Memory(words.collect())
+            .filter(|&&fill| Cache::of(name(fill)) < Cache::Tlb)
+            .map(|&fill| {
+                let name = name(fill);
+                let what = format!("{} {}", Cache::of(name).entry(), entry(self.machine, name));
+                (what, self.provenance.wrote(fill))
+            });
+        let mut words: Vec<_> = words.collect();
+        words.sort();
+        Cause::Memory(words)
     }
 }
 

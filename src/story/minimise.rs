@@ -1,49 +1,62 @@
 //! Only what matters: fills without which the trace still ends in the violation are taken out, and what is left is put where it tells the
 //! story best.
 //!
-//! Best is: as few fills as possible, then as few moments at which hardware fetches as possible, so that a walk is told in one piece; then as
-//! late as possible, right before the step that makes an entry stale or right before it is used, so that the reader sees at
+//! Best is: as few fills as possible, then as few moments at which hardware fetches as possible, so that a walk is told in one piece; then made from
+//! what is out of date as seldom as possible, so that what is blamed is blamed for what it is; then as late as possible, right before the step that makes an entry stale or right before it is used, so that the reader sees at
 //! which moment the race is won. An effect that may happen at any time falls together with the SYNC that waits for it, where the reader
 //! expects it.
 
 use std::cmp::Reverse;
 
 use model::State;
+use model::caches::Caches;
 
-use super::events::{Event, Run};
+use super::events::{Event, Run, Taken};
 use super::schedule::{Goal, is_same_software};
 
 /// A trace from which no fill can be taken and in which none can be put better by itself or with its neighbours.
 pub fn minimise(goal: &Goal, run: Run) -> Run {
     let mut run = effects_late(goal, run);
     loop {
-        let before = worth(&run);
+        let before = worth(goal, &run);
         run = fewer_fills(goal, run);
         run = better_places(goal, run);
         run = effects_late(goal, run);
-        if worth(&run) <= before {
+        if worth(goal, &run) <= before {
             return run;
         }
     }
 }
 
 /// What is compared; more is better.
-fn worth(run: &Run) -> (Reverse<usize>, Reverse<usize>, usize) {
+fn worth(goal: &Goal, run: &Run) -> (Reverse<usize>, Reverse<usize>, Reverse<usize>, usize) {
     let events = run.events();
     let fills = events.iter().filter(|event| is_fill(**event)).count();
-    let begins =
-        |(at, event): (usize, &Event)| is_fill(*event) && (at == 0 || !is_fill(events[at - 1]));
-    let moments = events.iter().enumerate().filter(|one| begins(*one)).count();
-    // How many steps and effects lie before each fill and each effect.
-    let mut passed = 0;
-    let mut late = 0;
+    let begins = |at: &usize| is_fill(events[*at]) && (*at == 0 || !is_fill(events[at - 1]));
+    let moments = (0..events.len()).filter(begins).count();
+    let from_stale = run
+        .taken
+        .iter()
+        .filter(|taken| is_from_stale(goal, taken))
+        .count();
+    // How many steps lie before each fill and each effect.
+    let (mut passed, mut late) = (0, 0);
     for event in &events {
         match event {
             Event::Software(_) => passed += 1,
             Event::Fill(..) | Event::Effect(_) => late += passed,
         }
     }
-    (Reverse(fills), Reverse(moments), late)
+    (Reverse(fills), Reverse(moments), Reverse(from_stale), late)
+}
+
+/// Whether an entry is cached that memory alone does not lead to any more.
+fn is_from_stale(goal: &Goal, taken: &Taken) -> bool {
+    let Event::Fill(byte, bit) = taken.event else {
+        return false;
+    };
+    let current = goal.machine.legitimate(&taken.before);
+    !Caches::one(byte, bit).is_subset(&current)
 }
 
 /// Takes events, leaving out fills that are not possible any more; none if anything else is not, or if the end is no violation.
@@ -114,8 +127,8 @@ fn better_places(goal: &Goal, mut run: Run) -> Run {
         let best = pieces
             .into_iter()
             .filter_map(|piece| best_place(goal, &run, piece))
-            .max_by_key(worth);
-        if let Some(better) = best.filter(|better| worth(better) > worth(&run)) {
+            .max_by_key(|run| worth(goal, run));
+        if let Some(better) = best.filter(|better| worth(goal, better) > worth(goal, &run)) {
             run = better;
             place = run.taken.len();
         }
@@ -143,7 +156,7 @@ fn best_place(goal: &Goal, run: &Run, piece: std::ops::Range<usize>) -> Option<R
             let (before, behind) = rest.split_at(at);
             replay(goal, [before, &moved, behind].concat())
         })
-        .max_by_key(worth)
+        .max_by_key(|run| worth(goal, run))
 }
 
 /// Moves effects behind as many threads' steps as they can happen; at the latest right before the SYNC that waits for them.

@@ -298,7 +298,13 @@ impl Teller<'_> {
         let events = at..end.unwrap_or(self.taken.len());
         let mut told: Vec<(Cache, String, Vec<String>)> = Vec::new();
         let mut notes = Vec::new();
-        for event in events.clone() {
+        let mut fills: Vec<_> = events.clone().collect();
+        // The words of a structure in their order, whichever was fetched first.
+        fills.sort_by_key(|&event| match self.taken[event].event {
+            Event::Fill(byte, bit) => (Cache::of((byte, bit)), byte, bit),
+            _ => (Cache::Ste, 0, 0),
+        });
+        for event in fills {
             let Event::Fill(byte, bit) = self.taken[event].event else {
                 continue;
             };
@@ -318,7 +324,6 @@ impl Teller<'_> {
             let held = trace::assumed(self.machine, &self.taken[event].before, (byte, bit));
             notes.extend(held.map(|held| format!("guest memory holds {held}")));
         }
-        told.sort_by_key(|(cache, ..)| *cache);
         let mut said: Vec<_> = told
             .iter()
             .map(|(cache, tag, words)| fetched(*cache, tag, words))

@@ -13,7 +13,7 @@ impl Cause {
             Cause::Stale(stale) => stale.removal.name(),
             Cause::Memory(_) => "memory",
             Cause::GuestMemory(_) => "guest-memory",
-            Cause::Step(_) => "step",
+            Cause::Step(..) => "step",
             Cause::Stuck(_) => "stuck",
         }
     }
@@ -24,29 +24,19 @@ impl Cause {
             Cause::Stale(stale) => stale.events(),
             Cause::Memory(words) => words.iter().filter_map(|(_, wrote)| *wrote).collect(),
             Cause::GuestMemory(words) => words.iter().map(|(_, read)| *read).collect(),
-            Cause::Step(at) => vec![*at],
-            Cause::Stuck(stuck) => stuck
-                .iter()
-                .filter_map(|one| Some(one.taken.as_ref()?.1))
-                .collect(),
+            Cause::Step(at, _) => vec![*at],
+            Cause::Stuck(stuck) => stuck.iter().filter_map(Stuck::event).collect(),
         }
     }
 
-    /// The sentence. `row` tells in which row of the story an event is; `wrong` what is wrong with the last state.
-    pub fn sentence(&self, row: &dyn Fn(usize) -> usize, wrong: &str) -> String {
+    /// The sentence. `row` tells in which row of the story an event is.
+    pub fn sentence(&self, row: &dyn Fn(usize) -> usize) -> String {
         let step = |event| format!("step {}", row(event));
         match self {
             Cause::Stale(stale) => stale.sentence(&step),
             Cause::Memory(words) => {
-                let words = words.iter().map(|(what, wrote)| match wrote {
-                    Some(wrote) => format!("{what} (written at {})", step(*wrote)),
-                    None => format!("{what} (so from the beginning)"),
-                });
-                let words: Vec<_> = words.collect();
-                format!(
-                    "nothing stale is used, memory itself leads there: {}",
-                    words.join("; ")
-                )
+                let words = grouped(words, &step);
+                format!("nothing stale is used, memory itself leads there: {words}")
             }
             Cause::GuestMemory(words) => {
                 let words = words
@@ -58,13 +48,32 @@ impl Cause {
                     words.join("; ")
                 )
             }
-            Cause::Step(at) => format!("no cache is to blame, {} is: {wrong}", step(*at)),
+            Cause::Step(at, what) => format!("{} does it, whatever is cached: {what}", step(*at)),
             Cause::Stuck(stuck) => {
                 let each: Vec<_> = stuck.iter().map(|one| one.sentence(&step)).collect();
                 each.join("; ")
             }
         }
     }
+}
+
+/// Words of one structure together: `CD device 0 ssid 0: V=1 asid 0 (step 9), TTB0 of space 0 (step 4)`.
+fn grouped(words: &[(String, Option<usize>)], step: &dyn Fn(usize) -> String) -> String {
+    let mut groups: Vec<String> = Vec::new();
+    let mut last = "";
+    for (what, wrote) in words {
+        let since = wrote.map_or(String::new(), |wrote| format!(" ({})", step(wrote)));
+        match (what.split_once(": "), groups.last_mut()) {
+            (Some((tag, word)), Some(group)) if tag == last => {
+                group.push_str(&format!(", {word}{since}"))
+            }
+            (parts, _) => {
+                last = parts.map_or("", |(tag, _)| tag);
+                groups.push(format!("{what}{since}"));
+            }
+        }
+    }
+    groups.join("; ")
 }
 
 impl Removal {
@@ -197,7 +206,7 @@ impl Removal {
         let what = remover(cache);
         match self {
             Removal::NotAtAll(others) if others.is_empty() => {
-                format!("no {what} that names it was issued after that")
+                format!("no {what} that names it had been issued since")
             }
             Removal::NotAtAll(others) => {
                 let others = others
@@ -205,7 +214,7 @@ impl Removal {
                     .map(|(command, at)| format!("{command} ({})", step(*at)));
                 let others: Vec<_> = others.collect();
                 format!(
-                    "no {what} that names it was issued after that, only {}",
+                    "no {what} that names it had been issued since, only {}",
                     others.join(" and ")
                 )
             }
@@ -247,29 +256,37 @@ impl Removal {
 }
 
 impl Stuck {
+    /// The events that the sentence names.
+    fn event(&self) -> Option<usize> {
+        match self {
+            Stuck::Orphan(taken) => Some(taken.at),
+            Stuck::Waits { held, .. } => held.as_ref().map(|taken| taken.at),
+        }
+    }
+
     fn sentence(&self, step: &dyn Fn(usize) -> String) -> String {
-        let Stuck {
-            who,
-            operation,
-            waits_at,
-            taken,
-            is_orphaned,
-        } = self;
-        match taken {
-            None => format!("{who} in {operation} waits at `{waits_at}`"),
-            Some((holder, at)) if who.is_empty() => {
-                format!(
-                    "{holder} took a lock at {} and never gave it back",
-                    step(*at)
-                )
-            }
-            Some((holder, at)) if *is_orphaned => format!(
-                "{who} in {operation} waits at `{waits_at}` for what {holder} took at {} and never gave back",
-                step(*at)
+        match self {
+            Stuck::Orphan(taken) => format!(
+                "{} went through `{}` at {}, and its operation ended without giving the lock back",
+                taken.who,
+                taken.lock,
+                step(taken.at)
             ),
-            Some((holder, at)) => format!(
-                "{who} in {operation} waits at `{waits_at}` for what {holder} has held since {}",
-                step(*at)
+            Stuck::Waits {
+                who,
+                operation,
+                at,
+                held: None,
+            } => format!("{who} in {operation} waits at `{at}`"),
+            Stuck::Waits {
+                who,
+                operation,
+                at,
+                held: Some(taken),
+            } => format!(
+                "{who} in {operation} waits at `{at}`, and {} has held that lock since {}",
+                taken.who,
+                step(taken.at)
             ),
         }
     }

@@ -4,6 +4,7 @@ mod audit;
 mod bad_specs;
 mod cli;
 mod costs;
+mod explain;
 mod good_specs;
 mod modes;
 mod mutants;
