@@ -51,6 +51,7 @@ pub fn render(story: &Story) -> String {
         violated: &story.end,
         because: Because {
             cause: story.cause.name(),
+            removal: story.cause.removal(),
             text: &story.because,
             steps: named,
         },
@@ -96,6 +97,8 @@ struct Step<'a> {
 #[derive(Serialize)]
 struct Because<'a> {
     cause: &'a str,
+    /// What became of the command that should have removed the entry, or the one that it was made from.
+    removal: Option<&'a str>,
     text: &'a str,
     /// The numbers of the steps that the text names.
     steps: Vec<usize>,

@@ -41,7 +41,7 @@ pub fn render(story: &Story) -> String {
         String::new(),
         format!("**Because** {}.", escaped(&story.because)),
         String::new(),
-        escaped(&story.certificate()),
+        format!("Checked {}.", escaped(&story.certificate())),
         String::new(),
     ]);
     lines.join("\n")

@@ -10,6 +10,7 @@ use std::cmp::Reverse;
 
 use model::State;
 use model::caches::Caches;
+use model::trace::Cache;
 
 use super::events::{Event, Run, Taken};
 use super::schedule::{Goal, is_same_software};
@@ -32,8 +33,12 @@ pub fn minimise(goal: &Goal, run: Run) -> Run {
 fn worth(goal: &Goal, run: &Run) -> (Reverse<usize>, Reverse<usize>, Reverse<usize>, usize) {
     let events = run.events();
     let fills = events.iter().filter(|event| is_fill(**event)).count();
-    let begins = |at: &usize| is_fill(events[*at]) && (*at == 0 || !is_fill(events[at - 1]));
-    let moments = (0..events.len()).filter(begins).count();
+    let keeper = |at: usize| match events[at] {
+        Event::Fill(byte, bit) => Some(Cache::of((byte, bit)) == Cache::Atc),
+        Event::Software(_) | Event::Effect(_) => None,
+    };
+    let begins = |at: &usize| keeper(*at).is_some() && (*at == 0 || keeper(at - 1) != keeper(*at));
+    let rows = (0..events.len()).filter(begins).count();
     let from_stale = run
         .taken
         .iter()
@@ -47,7 +52,7 @@ fn worth(goal: &Goal, run: &Run) -> (Reverse<usize>, Reverse<usize>, Reverse<usi
             Event::Fill(..) | Event::Effect(_) => late += passed,
         }
     }
-    (Reverse(fills), Reverse(moments), Reverse(from_stale), late)
+    (Reverse(fills), Reverse(rows), Reverse(from_stale), late)
 }
 
 /// Whether an entry is cached that memory alone does not lead to any more.

@@ -145,7 +145,10 @@ impl Teller<'_> {
             _ => String::new(),
         };
         let line = trace::describe(self.machine, &end.before, end.step, &end.after);
-        let what = format!("{begun}{steps} steps, the last: {}", line.what);
+        let what = format!(
+            "{begun}{steps} steps, the last: {}",
+            self.with_its_end(events.end - 1, line.what)
+        );
         Some(self.folded(events, thread, what))
     }
 
@@ -255,10 +258,27 @@ impl Teller<'_> {
             actor: trace::actor(self.machine, &taken.before, taken.step),
             kind,
             source: self.source(at),
-            what: line.what,
+            what: self.with_its_end(at, line.what),
             notes,
             events: from..at + 1,
         }
+    }
+
+    /// Says what returns or fails, where a step says only that something does.
+    fn with_its_end(&self, at: usize, what: String) -> String {
+        let begun = self
+            .operation_of(at)
+            .map(|event| trace::begun(self.machine, self.taken[event].step));
+        let name = begun
+            .as_deref()
+            .and_then(|begun| begun.split('(').next())
+            .unwrap_or_default();
+        for end in ["returns", "fails"] {
+            if let Some(step) = what.strip_suffix(&format!("; {end}")) {
+                return format!("{step}; {name} {end}");
+            }
+        }
+        what
     }
 
     fn source(&self, at: usize) -> Option<(String, u32)> {

@@ -18,6 +18,18 @@ impl Cause {
         }
     }
 
+    /// What became of the command that should have removed the stale entry, or the oldest one that it was made from.
+    pub fn removal(&self) -> Option<&'static str> {
+        let Cause::Stale(stale) = self else {
+            return None;
+        };
+        let mut stale = stale;
+        while let Some(from) = &stale.from {
+            stale = from;
+        }
+        Some(stale.removal.name())
+    }
+
     /// The events that the sentence names.
     pub fn events(&self) -> Vec<usize> {
         match self {
