@@ -18,6 +18,8 @@ mod rows;
 mod schedule;
 mod sentence;
 mod stuck;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::sync::Arc;

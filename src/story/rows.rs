@@ -336,7 +336,7 @@ impl Teller<'_> {
             };
             match told
                 .iter_mut()
-                .find(|(other, name, _)| (*other, &*name) == (cache, &tag))
+                .find(|(other, name, _)| (*other, name) == (cache, &tag))
             {
                 Some((.., words)) => words.extend(value),
                 None => told.push((cache, tag, value)),

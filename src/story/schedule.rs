@@ -79,13 +79,17 @@ impl Search<'_> {
 
     /// Caches everything that can be cached.
     fn fill(&self, run: &mut Run) {
-        while self.fills {
-            let offered = self.goal.machine.fetchable(&run.end);
+        if !self.fills {
+            return;
+        }
+        let machine = self.goal.machine;
+        loop {
+            let offered = machine.fetchable(&run.end);
             if offered.is_empty() {
                 return;
             }
             for (byte, bit) in offered.bits() {
-                run.take(self.goal.machine, Event::Fill(byte, bit));
+                run.take(machine, Event::Fill(byte, bit));
             }
         }
     }
