@@ -7,7 +7,7 @@
 
 use model::caches::Caches;
 use model::trace::{Cache, assumed, command, entry};
-use model::{Instr, Machine, State, Step};
+use model::{Machine, State};
 use vocab::PropertyId;
 
 use super::events::{Event, Issued, Run};
@@ -144,10 +144,9 @@ impl Inquiry<'_> {
         let is_end = until == self.run.taken.len();
         // What was sent after the entry had become stale was meant for it, and what the same operation sent before, too.
         let origin = from.and_then(Stale::origin).or(outdated);
-        let operation = origin.and_then(|event| self.provenance.operation(event));
-        let by_operation = |issued: &&Issued| {
-            operation.is_some() && self.provenance.operation(issued.at) == operation
-        };
+        let operation = origin.and_then(|event| self.run.operation(event));
+        let by_operation =
+            |issued: &&Issued| operation.is_some() && self.run.operation(issued.at) == operation;
         let meant =
             |issued: &&Issued| origin.is_some_and(|at| issued.at > at) || by_operation(issued);
         let pending = naming()
@@ -201,21 +200,11 @@ impl Inquiry<'_> {
 
     /// A SYNC on another queue that the same operation waited for after it had issued a command.
     fn sync_elsewhere(&self, issued: &Issued) -> Option<usize> {
-        let operation = self.provenance.operation(issued.at);
+        let operation = self.run.operation(issued.at);
         (issued.at + 1..self.run.taken.len()).find(|&event| {
-            let taken = &self.run.taken[event];
-            let queue = match taken.step {
-                Step::Go { thread, .. } => {
-                    let pc = taken.before.threads[thread as usize].pc;
-                    match self.machine.code.instrs[pc as usize] {
-                        Instr::Sync(queue) => Some(queue + 1),
-                        _ => None,
-                    }
-                }
-                _ => None,
-            };
-            queue.is_some_and(|queue| queue != issued.queue)
-                && self.provenance.operation(event) == operation
+            let queue = self.run.sync(self.machine, event);
+            queue.is_some_and(|queue| queue + 1 != issued.queue)
+                && self.run.operation(event) == operation
         })
     }
 

@@ -5,7 +5,7 @@
 //! lists it among the steps of that state.
 
 use model::caches::Caches;
-use model::{Machine, Outcome, State, Step};
+use model::{Instr, Machine, Outcome, State, Step};
 use vocab::Command;
 
 /// What happens.
@@ -111,6 +111,26 @@ impl Run {
         true
     }
 
+    /// The queue of the SYNC that an event completes.
+    pub fn sync(&self, machine: &Machine, event: usize) -> Option<u8> {
+        let taken = &self.taken[event];
+        let Step::Go { thread, .. } = taken.step else {
+            return None;
+        };
+        let pc = taken.before.threads[thread as usize].pc;
+        match machine.code.instrs[pc as usize] {
+            Instr::Sync(queue) => Some(queue),
+            _ => None,
+        }
+    }
+
+    /// The event in which the operation or call began that an event of a thread belongs to.
+    pub fn operation(&self, event: usize) -> Option<usize> {
+        let thread = thread_of(self.taken[event].step)?;
+        let begins = |taken: &Taken| matches!(taken.step, Step::Begin { thread: beginner, .. } if beginner == thread);
+        self.taken[..=event].iter().rposition(begins)
+    }
+
     /// The commands that are in flight, oldest first.
     pub fn in_flight(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.issued.len()).filter(|&nth| self.issued[nth].effect.is_none())
@@ -157,4 +177,12 @@ fn issued(before: &State, after: &State, at: usize) -> Option<Issued> {
             effect: None,
         })
     })
+}
+
+/// The thread that takes a step.
+pub fn thread_of(step: Step) -> Option<u8> {
+    match step {
+        Step::Begin { thread, .. } | Step::Go { thread, .. } => Some(thread),
+        Step::Fill(..) | Step::Evict(..) | Step::TakeEffect(_) => None,
+    }
 }

@@ -6,7 +6,7 @@
 
 use model::{Machine, Outcome, State, Step};
 
-use super::provenance::thread_of;
+use super::events::thread_of;
 
 /// Steps of a trace in an order with as few changes between threads as moving one stretch at a time can give. `is_end` says of a last
 /// state whether it is what the trace must lead to.

@@ -2,7 +2,7 @@
 
 use model::caches::Caches;
 use model::trace::Cache;
-use model::{Machine, State, Step};
+use model::{Machine, State};
 
 use super::events::{Event, Run};
 
@@ -94,22 +94,6 @@ impl<'a> Provenance<'a> {
             .rev()
             .find(|(_, taken)| !offers(&taken.before) && offers(&taken.after))
             .map(|(event, _)| event)
-    }
-
-    /// The event in which the operation began that an event of a thread belongs to.
-    pub fn operation(&self, event: usize) -> Option<usize> {
-        let thread = thread_of(self.run.taken[event].step)?;
-        self.run.taken[..=event].iter().rposition(
-            |taken| matches!(taken.step, Step::Begin { thread: beginner, .. } if beginner == thread),
-        )
-    }
-}
-
-/// The thread that takes a step.
-pub fn thread_of(step: Step) -> Option<u8> {
-    match step {
-        Step::Begin { thread, .. } | Step::Go { thread, .. } => Some(thread),
-        Step::Fill(..) | Step::Evict(..) | Step::TakeEffect(_) => None,
     }
 }
 

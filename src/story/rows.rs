@@ -1,11 +1,12 @@
 //! From events to the rows that are told: one for a software step, one for what hardware fetches in one go, one for an operation
 //! that runs to completion undisturbed.
 
+mod fold;
+
+use model::Machine;
 use model::trace::{self, Actor, Cache};
-use model::{Instr, Machine, Step};
 
 use super::events::{Event, Run, Taken};
-use super::provenance::thread_of;
 
 /// A row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +59,6 @@ impl Kind {
     }
 }
 
-/// How many steps in a row are told as one at least.
-const STRETCH: usize = 3;
-
 /// Tells all events. Operations that one of `pinned` belongs to are told step by step, and so is everything if nothing may be folded.
 pub fn rows(machine: &Machine, run: &Run, pinned: &[usize], folds: bool) -> Vec<Row> {
     let teller = Teller {
@@ -89,124 +87,6 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    /// An operation that begins here and ends before anybody else moves; commands that take effect at its SYNCs apart. Not the last one: it
-    /// is what the story is about.
-    fn operation(&self, at: usize) -> Option<Row> {
-        let Step::Begin { thread, .. } = self.taken[at].step else {
-            return None;
-        };
-        let ends = |taken: &Taken| taken.after.threads[thread as usize].is_idle();
-        let undisturbed = self.undisturbed(at, thread);
-        let last = undisturbed
-            .clone()
-            .find(|&event| ends(&self.taken[event]))?;
-        if undisturbed.end <= last || self.is_last_step(last) {
-            return None;
-        }
-        let (first, end) = (&self.taken[at], &self.taken[last]);
-        let begun = trace::begun(self.machine, first.step);
-        let how = match trace::ended(self.machine, &end.before, end.step) {
-            Some(false) => "fails",
-            _ => "runs to completion",
-        };
-        let count = match self.steps(at..last + 1) {
-            1 => String::new(),
-            steps => format!(" ({steps} steps)"),
-        };
-        Some(self.folded(at..last + 1, thread, format!("{begun} {how}{count}")))
-    }
-
-    /// Several steps of an operation that is told in part. All steps are told of the last operation if the story is about it.
-    fn stretch(&self, at: usize) -> Option<Row> {
-        let thread = thread_of(self.taken[at].step)?;
-        let operation = self.operation_of(at);
-        let is_told = |event: &usize| self.operation_of(*event) == operation;
-        let last = self.taken.iter().rposition(is_software)?;
-        if self.operation_of(last) == operation && self.pinned.iter().any(is_told) {
-            return None;
-        }
-        let mut events = self.undisturbed(at, thread);
-        let other =
-            |&event: &usize| event > at && matches!(self.taken[event].step, Step::Begin { .. });
-        events.end = events.clone().find(other).unwrap_or(events.end);
-        // An effect is told with its SYNC, and the last step by itself.
-        while events.end > at
-            && (!is_software(&self.taken[events.end - 1]) || self.is_last_step(events.end - 1))
-        {
-            events.end -= 1;
-        }
-        let steps = self.steps(events.clone());
-        if steps < STRETCH {
-            return None;
-        }
-        let (first, end) = (&self.taken[at], &self.taken[events.end - 1]);
-        let begun = match first.step {
-            Step::Begin { .. } => format!("{}: ", trace::begun(self.machine, first.step)),
-            _ => String::new(),
-        };
-        let line = trace::describe(self.machine, &end.before, end.step, &end.after);
-        let what = format!(
-            "{begun}{steps} steps, the last: {}",
-            self.with_its_end(events.end - 1, line.what)
-        );
-        Some(self.folded(events, thread, what))
-    }
-
-    /// A row for several steps of a thread: what they have made of memory.
-    fn folded(&self, events: std::ops::Range<usize>, thread: u8, what: String) -> Row {
-        let (first, end) = (&self.taken[events.start], &self.taken[events.end - 1]);
-        let mut notes = trace::written(self.machine, &first.before, &end.after);
-        notes.extend(trace::promised(self.machine, &first.before, &end.after));
-        Row {
-            actor: self.beginner(events.start, thread),
-            kind: Kind::Operation,
-            source: self.source(events.start),
-            what,
-            notes,
-            events,
-        }
-    }
-
-    /// The events from here on in which only one thread moves, apart from commands that take effect at its SYNCs, and none is pinned.
-    fn undisturbed(&self, at: usize, thread: u8) -> std::ops::Range<usize> {
-        let disturbs = |&event: &usize| match self.taken[event].event {
-            _ if self.pinned.contains(&event) => true,
-            Event::Software(step) => thread_of(step) != Some(thread),
-            Event::Effect(_) => self.sync_behind(event).is_none(),
-            Event::Fill(..) => true,
-        };
-        at..(at..self.taken.len())
-            .find(disturbs)
-            .unwrap_or(self.taken.len())
-    }
-
-    fn steps(&self, events: std::ops::Range<usize>) -> usize {
-        self.taken[events]
-            .iter()
-            .filter(|taken| is_software(taken))
-            .count()
-    }
-
-    fn is_last_step(&self, at: usize) -> bool {
-        !self.taken[at + 1..].iter().any(is_software)
-    }
-
-    /// The event in which the operation of a thread's step began.
-    fn operation_of(&self, at: usize) -> Option<usize> {
-        let thread = thread_of(self.taken[at].step)?;
-        let begins = |taken: &Taken| matches!(taken.step, Step::Begin { thread: beginner, .. } if beginner == thread);
-        self.taken[..=at].iter().rposition(begins)
-    }
-
-    /// Whoever begins an operation; its first step may be a call's already.
-    fn beginner(&self, at: usize, thread: u8) -> Actor {
-        let taken = &self.taken[at];
-        match trace::actor(self.machine, &taken.before, taken.step) {
-            Actor::Kernel(name) => Actor::Guest(thread, name),
-            other => other,
-        }
-    }
-
     fn row(&self, at: usize) -> Row {
         match self.taken[at].event {
             Event::Fill(..) => self.fetch(at),
@@ -225,20 +105,7 @@ impl Teller<'_> {
         let Event::Effect(nth) = self.taken[effect].event else {
             return None;
         };
-        (self.sync(sync)? + 1 == self.run.issued[nth].queue).then_some(sync)
-    }
-
-    /// The queue of the SYNC that an event completes.
-    fn sync(&self, event: usize) -> Option<u8> {
-        let taken = &self.taken[event];
-        let Step::Go { thread, .. } = taken.step else {
-            return None;
-        };
-        let pc = taken.before.threads[thread as usize].pc;
-        match self.machine.code.instrs[pc as usize] {
-            Instr::Sync(queue) => Some(queue),
-            _ => None,
-        }
+        (self.run.sync(self.machine, sync)? + 1 == self.run.issued[nth].queue).then_some(sync)
     }
 
     /// A thread's step, with the effects right before it that it has waited for.
@@ -249,7 +116,7 @@ impl Teller<'_> {
             .flat_map(|effect| self.takes_effect(effect))
             .collect();
         notes.extend(line.changes);
-        let kind = match self.sync(at) {
+        let kind = match self.run.sync(self.machine, at) {
             Some(_) => Kind::Sync,
             None if self.run.issued.iter().any(|issued| issued.at == at) => Kind::Command,
             None => Kind::Step,
@@ -267,7 +134,8 @@ impl Teller<'_> {
     /// Says what returns or fails, where a step says only that something does.
     fn with_its_end(&self, at: usize, what: String) -> String {
         let begun = self
-            .operation_of(at)
+            .run
+            .operation(at)
             .map(|event| trace::begun(self.machine, self.taken[event].step));
         let name = begun
             .as_deref()
@@ -368,10 +236,6 @@ impl Teller<'_> {
             events,
         }
     }
-}
-
-fn is_software(taken: &Taken) -> bool {
-    matches!(taken.event, Event::Software(_))
 }
 
 /// One thing that was fetched.

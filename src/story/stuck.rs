@@ -3,8 +3,7 @@
 use model::Machine;
 use model::trace::{source, thread_name, waits};
 
-use super::events::Run;
-use super::provenance::thread_of;
+use super::events::{Run, thread_of};
 
 /// What keeps a machine from coming to rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +32,44 @@ pub struct Taken {
     pub who: String,
     /// The event in which it did.
     pub at: usize,
+}
+
+impl Stuck {
+    /// The events that the sentence names.
+    pub fn event(&self) -> Option<usize> {
+        match self {
+            Stuck::Orphan(taken) => Some(taken.at),
+            Stuck::Waits { held, .. } => held.as_ref().map(|taken| taken.at),
+        }
+    }
+
+    /// Its part of the sentence.
+    pub fn sentence(&self, step: &dyn Fn(usize) -> String) -> String {
+        match self {
+            Stuck::Orphan(taken) => format!(
+                "{} went through `{}` at {}, and its operation ended without giving the lock back",
+                taken.who,
+                taken.lock,
+                step(taken.at)
+            ),
+            Stuck::Waits {
+                who,
+                operation,
+                at,
+                held: None,
+            } => format!("{who} in {operation} waits at `{at}`"),
+            Stuck::Waits {
+                who,
+                operation,
+                at,
+                held: Some(taken),
+            } => format!(
+                "{who} in {operation} waits at `{at}`, and {} has held that lock since {}",
+                taken.who,
+                step(taken.at)
+            ),
+        }
+    }
 }
 
 /// Locks that were never given back, and everybody who waits for a lock; everybody who is in an operation if that is nobody.
