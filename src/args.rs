@@ -6,12 +6,13 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use model::CacheMode;
-use vocab::{Devices, Threat};
+use vocab::{Devices, PropertyId, Threat};
 
 use crate::job::{Engine, Options};
 use crate::necessity;
 use crate::scope::Choice;
 use crate::search::Limits;
+use crate::story;
 
 /// Checks nested-IOMMU uAPI variants: which property breaks, by what shortest interleaving.
 #[derive(Debug, Parser)]
@@ -31,6 +32,7 @@ Examples:
   nestcheck compare --format json specs > report.json
   nestcheck costs specs/native-batched.toml             what each operation costs
   nestcheck necessity specs/native-batched.toml         what each step is for
+  nestcheck explain specs/strong-guest-cd-no-atc.toml P-S1    the shortest violation as a story
   nestcheck list properties
 
 Exit codes:
@@ -53,6 +55,8 @@ pub enum Command {
     Costs(Costs),
     /// Remove each step of a spec in turn and say what breaks without it
     Necessity(Necessity),
+    /// Tell the shortest violation of a property as a story: who did what, what hardware fetched meanwhile, and which invalidation failed
+    Explain(Explain),
     /// Print the words that spec files and flags are made of
     List {
         /// What to print; everything if left out
@@ -179,6 +183,33 @@ pub struct Necessity {
     pub max_states: Option<u64>,
 }
 
+/// What `explain` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Explain {
+    /// A spec file
+    #[arg(value_name = "FILE")]
+    pub path: PathBuf,
+    /// Whose violation
+    #[arg(value_name = "PROPERTY", value_parser = word(&PropertyId::ALL.map(|id| (id.name(), id))))]
+    pub property: PropertyId,
+    /// How to print the story
+    #[arg(long, value_enum, default_value_t)]
+    pub format: story::Format,
+    /// Whether to tell every step of operations that ran to completion undisturbed
+    #[arg(long)]
+    pub unfold: bool,
+    /// What guests may do [default: the first under which the property is violated, of those that the spec has claims for]
+    #[arg(long, value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
+    pub threat: Option<Threat>,
+    /// What devices may do [default: likewise]
+    #[arg(long, value_parser = word(&Devices::ALL.map(|devices| (devices.name(), devices))))]
+    pub devices: Option<Devices>,
+    /// Bounds: a scope of the spec, dimensions to set otherwise, or both [default: default]
+    #[arg(long, value_name = "NAME,NAME=VALUE,…")]
+    pub scope: Option<Choice>,
+}
+
 const CACHES: [(&str, CacheMode); 2] = [
     ("saturated", CacheMode::Saturated),
     ("scheduled", CacheMode::Scheduled),
@@ -249,6 +280,20 @@ impl Necessity {
             devices: self.devices,
             scopes: self.scope.clone(),
             max_states: self.max_states,
+        }
+    }
+}
+
+impl Explain {
+    /// What the job is told.
+    pub fn options(&self) -> Options {
+        Options {
+            threat: self.threat,
+            devices: self.devices,
+            scope: self.scope.clone().unwrap_or_default(),
+            limits: Limits::default(),
+            engine: Engine::Levels,
+            caches: CacheMode::Saturated,
         }
     }
 }

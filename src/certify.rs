@@ -56,8 +56,15 @@ pub fn certify<S: System>(
     };
     let mut state = system.initial();
     let mut replayed = Vec::new();
+    let mut offered = Vec::new();
     for (place, &step) in path.iter().enumerate() {
-        let Outcome::Next(after, _) = system.apply(&state, step) else {
+        offered.clear();
+        system.steps(&state, &mut offered);
+        let outcome = match offered.contains(&step) {
+            true => system.apply(&state, step),
+            false => Outcome::Blocked,
+        };
+        let Outcome::Next(after, _) = outcome else {
             let place = place + 1;
             return Err(wrong(format!(
                 "step {place}, {step:?}, is not possible in {state:?}"
@@ -89,7 +96,7 @@ pub fn is_deadlock<S: System>(system: &S, state: &S::State) -> bool {
         .all(|step| matches!(system.apply(state, step), Outcome::Blocked))
 }
 
-/// Whether an idle state can be reached from a state.
+/// Whether an idle state can be reached from a state. A search that stopped early cannot tell; a violation is not certified by it.
 fn returns<S: System>(system: &Arc<S>, state: S::State) -> bool {
     let onwards = Onwards {
         system: Arc::clone(system),
@@ -97,7 +104,8 @@ fn returns<S: System>(system: &Arc<S>, state: S::State) -> bool {
     };
     let never = AtomicBool::new(false);
     let control = Control::new(Limits::default(), &never, &|_| {});
-    levels::search(&onwards, IDLE, &control).violated != 0
+    let found = levels::search(&onwards, IDLE, &control);
+    found.violated != 0 || found.stopped.is_some()
 }
 
 /// Stands for "is idle" where a search expects a property; any but P-LIVE, which is the search's own.

@@ -1,5 +1,6 @@
 //! The job: for each spec, threat, kind of device and part of the scope, search twice, agree, certify, compare with `[expect]`; for each spec, what its operations cost.
 
+pub mod explain;
 mod plan;
 mod run;
 

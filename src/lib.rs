@@ -17,4 +17,5 @@ pub mod scope;
 pub mod search;
 pub mod shell;
 pub mod spec;
+pub mod story;
 pub mod verdict;

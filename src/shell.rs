@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::args::{self, Args, Check, Command, Costs, Format, When};
+use crate::args::{self, Args, Check, Command, Costs, Explain, Format, When};
 use crate::cost::bill::{self, Bill};
 use crate::cost::kept;
 use crate::exit::{Error, Exit};
+use crate::job::explain::{self, Explained};
 use crate::progress::Meter;
 use crate::report::{self, json, markdown, table};
 use crate::search::Limits;
@@ -29,6 +30,7 @@ pub fn run(args: &Args) -> Exit {
         Command::Scopes(asked) => scopes(asked),
         Command::Costs(costs) => bills(costs),
         Command::Necessity(asked) => necessity(asked),
+        Command::Explain(about) => tell(about),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
         Command::Schema { of } => Ok((schema::render(*of), Exit::AsExpected)),
     })
@@ -113,6 +115,30 @@ fn necessity(asked: &args::Necessity) -> Result<(String, Exit), Error> {
         Format::Markdown => necessity::render::markdown(&found),
     };
     Ok((text, found.exit()))
+}
+
+/// The story of a violation.
+fn tell(about: &Explain) -> Result<(String, Exit), Error> {
+    interruptible()?;
+    let specs = read(std::slice::from_ref(&about.path))?;
+    let spec = specs.first().expect("a file that was read is a spec");
+    let meter = Meter::new(&INTERRUPT);
+    let told = explain::explain(
+        spec,
+        about.property,
+        !about.unfold,
+        &about.options(),
+        &meter,
+    )?;
+    drop(meter);
+    match told {
+        Explained::Story(story) => Ok((story.render(about.format), Exit::AsExpected)),
+        Explained::Nothing(why) => Err(Error::Usage(why)),
+        Explained::Interrupted(how) => {
+            say(&format!("nestcheck: {how}"));
+            Ok((String::new(), Exit::Incomplete))
+        }
+    }
 }
 
 /// Reads all files, and says what is wrong with any of them.

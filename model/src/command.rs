@@ -92,7 +92,7 @@ impl Machine {
     }
 
     /// The entries that a command removes when it takes effect, whatever they hold.
-    pub(crate) fn hits(&self, command: Command) -> Caches {
+    pub fn hits(&self, command: Command) -> Caches {
         let mut hits = Caches::default();
         let tags = self.tags(command);
         for device in 0..limit::DEVICES {

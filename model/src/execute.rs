@@ -422,7 +422,7 @@ impl Machine {
     }
 
     /// A lock as a bit of [`crate::state::Memory::locks`]: each VM has its own of those that are its guest's or VMM's.
-    fn lock_bit(&self, lock: u8, thread: usize) -> u8 {
+    pub(crate) fn lock_bit(&self, lock: u8, thread: usize) -> u8 {
         let vms = self.bounds.vms as usize;
         let before: usize = self.code.locks[..lock as usize]
             .iter()

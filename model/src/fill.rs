@@ -48,7 +48,7 @@ impl Machine {
     }
 
     /// The entries that one fetch could add now.
-    pub(crate) fn fetchable(&self, state: &State) -> Caches {
+    pub fn fetchable(&self, state: &State) -> Caches {
         let mut found = Caches::default();
         for layer in LAYERS {
             layer(self, state, &state.caches, &mut found);

@@ -30,7 +30,7 @@ impl InFlight {
     }
 
     /// The command.
-    pub(crate) fn command(&self) -> Option<Command> {
+    pub fn command(&self) -> Option<Command> {
         decode(self.command)
     }
 }
@@ -209,7 +209,7 @@ impl Machine {
     }
 
     /// Scheduled mode: which commands in flight may take effect now.
-    pub(crate) fn may_take_effect(&self, state: &State, place: usize) -> bool {
+    pub fn may_take_effect(&self, state: &State, place: usize) -> bool {
         let entry = &state.flight[place];
         let is_first = !state.flight[..place]
             .iter()

@@ -4,21 +4,29 @@
 //! variables hold in their place; a cache is named with its tag and what it holds. Nothing here decides anything: it retraces
 //! a step that was taken.
 
+mod actor;
 mod changes;
 mod end;
+mod fetched;
 mod names;
 mod retrace;
 mod text;
+mod waits;
+mod written;
 
 use vocab::{Command, PropertyId};
 
 use crate::caches::Caches;
 use crate::command::decode;
 use crate::machine::Machine;
-use crate::program::{Section, Start};
+use crate::program::{Section, SourceStep, Start};
 use crate::state::State;
 use crate::step::Step;
+pub use actor::{Actor, actor};
+pub use fetched::{Cache, assumed, entry};
 use retrace::Retraced;
+pub use waits::{Wait, waits};
+pub use written::written;
 
 /// A step of a story.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,16 +43,15 @@ pub struct Line {
 pub fn describe(machine: &Machine, before: &State, step: Step, after: &State) -> Line {
     let retraced = retrace::retrace(machine, before, step);
     let (who, what) = match (step, &retraced) {
-        (Step::Fill(byte, bit), _) => (
-            keeper(machine, byte, bit),
-            format!("caches {}", entry(byte)),
-        ),
+        (Step::Fill(byte, bit), _) => {
+            (keeper(machine, byte, bit), format!("caches {}", kind(byte)))
+        }
         (Step::Evict(byte, bit), _) => {
-            (keeper(machine, byte, bit), format!("drops {}", entry(byte)))
+            (keeper(machine, byte, bit), format!("drops {}", kind(byte)))
         }
         (Step::TakeEffect(place), _) => ("smmu".to_owned(), takes_effect(machine, before, place)),
         (Step::Begin { thread, .. } | Step::Go { thread, .. }, Some(retraced)) => (
-            actor(machine, thread as usize, retraced.section),
+            actor::of_section(machine, thread as usize, retraced.section).to_string(),
             action(machine, step, retraced, after),
         ),
         (Step::Begin { thread, .. } | Step::Go { thread, .. }, None) => {
@@ -60,14 +67,38 @@ pub fn violation(machine: &Machine, state: &State, property: PropertyId) -> Stri
     end::violation(machine, state, property)
 }
 
-/// Who performs a step of a section's program on a thread.
-fn actor(machine: &Machine, thread: usize, section: Option<Section>) -> String {
-    let owner = machine.thread_name(thread);
-    match (section, machine.vm_of_thread(thread)) {
-        (Some(Section::Kernel), Some(_)) => format!("kernel for {owner}"),
-        (Some(Section::Vmm), Some(vm)) => format!("vmm {}", vm.0),
-        _ => owner,
-    }
+/// The step of a program that a thread's step is from, with its file and line; none for hardware's.
+pub fn source<'a>(machine: &'a Machine, before: &State, step: Step) -> Option<&'a SourceStep> {
+    let told = retrace::retrace(machine, before, step)?;
+    let pc = told.at?.threads[told.thread].pc;
+    Some(&machine.code.steps[machine.code.step_of(pc)?])
+}
+
+/// The operation or call that a step begins: `unmap(space 0, page 0)`.
+pub fn begun(machine: &Machine, step: Step) -> String {
+    beginning(machine, step)
+}
+
+/// What may legitimately be reached after several steps and could not before, and the reverse.
+pub fn promised(machine: &Machine, before: &State, after: &State) -> Vec<String> {
+    let mut promised = Vec::new();
+    changes::legitimate(machine, before, after, &mut promised);
+    promised
+}
+
+/// How the operation or call of a thread ended, if it did in this step.
+pub fn ended(machine: &Machine, before: &State, step: Step) -> Option<bool> {
+    retrace::retrace(machine, before, step)?.ended
+}
+
+/// `guest 0`, or `guest 0.1` for the second thread of a VM that has several.
+pub fn thread_name(machine: &Machine, thread: usize) -> String {
+    machine.thread_name(thread)
+}
+
+/// A command as it is in a hardware queue: `TLBI_NH_VA(vmid 0, asid 0, page 0)`.
+pub fn command(machine: &Machine, command: Command) -> String {
+    machine.issued_command(command)
 }
 
 /// What a thread does: what it begins, the step, how it ends.
@@ -146,7 +177,7 @@ fn keeper(machine: &Machine, byte: u8, bit: u8) -> String {
 }
 
 /// What kind of entry it is.
-fn entry(byte: u8) -> &'static str {
+fn kind(byte: u8) -> &'static str {
     match names::cache_of(&Caches::one(byte, 0)) {
         names::STE => "a word of an STE",
         names::CD => "a word of a CD",

@@ -111,7 +111,7 @@ fn is_asked_for((threat, devices): (Threat, Devices), options: &Options) -> bool
 }
 
 /// What a spec is run under: whatever it has claims for and the flags let through, or else what the flags ask for.
-fn pairs_of(
+pub fn pairs_of(
     spec: &Spec,
     parts: &[Part],
     options: &Options,

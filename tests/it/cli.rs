@@ -310,3 +310,26 @@ fn list_and_help_have_what_they_promise() {
         "{help}"
     );
 }
+
+#[test]
+fn explain_tells_a_story_or_says_that_there_is_none() {
+    let spec = "specs/mutants/atc-before-tlbi.toml";
+    let (code, story) = outcome(&["explain", "--scope", "quick", spec, "P-S1"]);
+    assert_eq!(code, 0);
+    assert!(story.contains("\nBecause   the ATC entry"), "{story}");
+    let (_, unfolded) = outcome(&["explain", "--unfold", "--scope", "quick", spec, "P-S1"]);
+    assert!(
+        unfolded.lines().count() > story.lines().count(),
+        "{unfolded}"
+    );
+    let none = refused(&["explain", "--scope", "quick", spec, "P-CONF"]);
+    assert!(
+        none.contains("no violation of P-CONF to explain") && none.contains("all visited"),
+        "{none}"
+    );
+    let unjudged = refused(&[
+        "explain", "--scope", "quick", "--threat", "hostile", spec, "P-S1",
+    ]);
+    assert!(unjudged.contains("judges P-S1"), "{unjudged}");
+    assert!(refused(&["explain", spec, "P-S9"]).contains("P-S1"));
+}

@@ -6,6 +6,7 @@ mod claims;
 mod cli;
 mod corpus;
 mod costs;
+mod explain;
 mod good_specs;
 mod messages;
 mod modes;

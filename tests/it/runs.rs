@@ -51,7 +51,13 @@ pub struct Run {
     pub caches: CacheMode,
 }
 
-struct Silent(AtomicBool);
+/// Nobody who watches.
+pub struct Silent(AtomicBool);
+
+/// Nobody who watches.
+pub fn silent() -> Silent {
+    Silent(AtomicBool::new(false))
+}
 
 impl Watch for Silent {
     fn interrupt(&self) -> &AtomicBool {
@@ -60,6 +66,21 @@ impl Watch for Silent {
     fn begins(&self, _: &str) {}
     fn progress(&self, _: Progress) {}
     fn ends(&self, _: &str, _: &Found<()>, _: Duration) {}
+}
+
+/// Whatever has claims, in the scope that tests have time for.
+pub fn quick() -> Options {
+    Options {
+        threat: None,
+        devices: None,
+        scope: "quick".parse().expect("the name of a scope"),
+        limits: Limits {
+            max_states: Some(MOST_STATES),
+            timeout: None,
+        },
+        engine: Engine::Levels,
+        caches: CacheMode::Saturated,
+    }
 }
 
 /// A spec that is no known bug.
@@ -86,8 +107,7 @@ pub fn run_all(spec: &Spec, run: &Run) -> Result<Vec<SpecReport>, String> {
         engine: Engine::Both,
         caches: run.caches,
     };
-    let watch = Silent(AtomicBool::new(false));
-    let report = job::run(std::slice::from_ref(spec), &options, &watch);
+    let report = job::run(std::slice::from_ref(spec), &options, &silent());
     let report = report.map_err(|error| format!("{}: {error}", spec.path.display()))?;
     Ok(report.specs)
 }

@@ -53,7 +53,12 @@ fn doomed(state: &State) -> Caches {
 }
 
 /// What may legitimately be reached now and could not before, and the reverse.
-fn legitimate(machine: &Machine, before: &State, after: &State, changes: &mut Vec<String>) {
+pub(super) fn legitimate(
+    machine: &Machine,
+    before: &State,
+    after: &State,
+    changes: &mut Vec<String>,
+) {
     let (old, new) = (&before.ghost, &after.ghost);
     let mut tell = |old: u8, new: u8, how: &dyn Fn(u8, bool) -> String| {
         changes.extend(values(new & !old).map(|id| how(id, true)));

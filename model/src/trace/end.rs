@@ -180,7 +180,7 @@ fn everybody_waits(machine: &Machine, state: &State) -> Option<String> {
 }
 
 /// The operation or call that a thread is in.
-fn operation(machine: &Machine, state: &State, thread: usize) -> String {
+pub(super) fn operation(machine: &Machine, state: &State, thread: usize) -> String {
     let this = &state.threads[thread];
     let entry = &machine.code.entries[this.entry as usize - 1];
     let Start::Operation(kind) = entry.start else {

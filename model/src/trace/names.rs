@@ -33,6 +33,14 @@ impl Machine {
         }
     }
 
+    /// ` of viommu 1`, or nothing where there is only one and a namespace needs no name.
+    pub(super) fn of_viommu(&self, viommu: Viommu) -> String {
+        match self.bounds.viommus {
+            1 => String::new(),
+            _ => format!(" of {viommu}"),
+        }
+    }
+
     /// What a variable of a kind holds.
     pub(super) fn name_of(&self, kind: Kind, id: Option<u8>) -> String {
         let Some(id) = id else {
@@ -238,14 +246,14 @@ pub(super) fn cache_of(caches: &Caches) -> &'static str {
     }
 }
 
-fn ste_word0(value: u8) -> String {
+pub(super) fn ste_word0(value: u8) -> String {
     match value {
         ste0::ABORT => "abort".to_owned(),
         table => format!("CD table of {}", Viommu(table - ste0::nested(Viommu(0)))),
     }
 }
 
-fn ste_word2(value: u8) -> String {
+pub(super) fn ste_word2(value: u8) -> String {
     if value == ste2::NONE {
         return "no S2VMID".to_owned();
     }
@@ -254,7 +262,7 @@ fn ste_word2(value: u8) -> String {
     format!("{vmid} stage 2 of {vm}")
 }
 
-fn cd_word0(value: u8) -> String {
+pub(super) fn cd_word0(value: u8) -> String {
     match cd0::decode(value) {
         None => "V=0".to_owned(),
         Some((asid, true)) => format!("V=1 {asid}"),
@@ -262,7 +270,7 @@ fn cd_word0(value: u8) -> String {
     }
 }
 
-fn cd_word1(value: u8) -> String {
+pub(super) fn cd_word1(value: u8) -> String {
     match value {
         cd1::NONE => "no TTB0".to_owned(),
         ttb => format!("TTB0 of {}", Space(ttb - cd1::ttb(Space(0)))),

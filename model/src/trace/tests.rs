@@ -379,3 +379,87 @@ fn hardware_is_told_by_cache() {
         ]
     );
 }
+
+#[test]
+fn a_row_that_an_asid_is_the_key_of_names_its_viommu() {
+    let mut machine = machine(1);
+    machine.bounds.viommus = 2;
+    machine.bounds.spaces = 2;
+    let inserts = |instr: &Instr| matches!(instr, Instr::Insert(..));
+    let place = machine.code.instrs.iter().position(inserts).unwrap();
+    let row = Row {
+        table: 0,
+        key: ASID,
+        viommu: Some(Operand::Reg(crate::program::VIOMMU)),
+    };
+    machine.code.instrs[place] = Instr::Insert(row, SPACE);
+    let step = machine.code.step_of(place as u16).unwrap();
+    machine.code.steps[step].text = "insert slots(asid, slot)".to_owned();
+    let (told, _) = tell(&machine, &[begin(1, [1, 1, 0], 0), GO, GO]);
+    assert_eq!(
+        told.last().unwrap(),
+        "guest 0: insert slots(asid 0 of viommu 0, device 0 ssid 0)"
+    );
+}
+
+#[test]
+fn what_an_operation_wrote_and_who_waits() {
+    let machine = machine(1);
+    let bind = [begin(1, [1, 1, 0], 0), GO, GO, GO, GO];
+    let (_, state) = tell(&machine, &bind);
+    assert_eq!(
+        written(&machine, &machine.initial(), &state),
+        [
+            "asid(space 0) = asid 0",
+            "cd(device 0 ssid 0) = V=1 asid 0, TTB0 of space 0",
+        ]
+    );
+    assert_eq!(waits(&machine, &state), []);
+    let (_, state) = tell(&machine, &bind[..2]);
+    let wait = &waits(&machine, &state)[0];
+    assert_eq!(wait.operation, "bind(device 0 ssid 0, space 0)");
+    assert_eq!(
+        (&*wait.at, wait.lock),
+        ("insert slots(space 0, device 0 ssid 0)", None)
+    );
+    assert_eq!(
+        source(&machine, &state, GO).unwrap().text,
+        "insert slots(space, slot)"
+    );
+    assert_eq!(begun(&machine, bind[0]), "bind(device 0 ssid 0, space 0)");
+    let (_, before) = tell(&machine, &bind[..4]);
+    assert_eq!(ended(&machine, &before, GO), Some(true));
+}
+
+#[test]
+fn what_guest_memory_must_have_held_is_said() {
+    let mut machine = machine(1);
+    machine.caches = CacheMode::Scheduled;
+    let everything = |machine: &Machine| {
+        let mut told = Vec::new();
+        let mut state = machine.initial();
+        while let Some((byte, bit)) = machine.fetchable(&state).bits().next() {
+            told.extend(assumed(machine, &state, (byte, bit)));
+            let Outcome::Next(after, _) = machine.apply(&state, Step::Fill(byte, bit)) else {
+                panic!("a fetch is always possible")
+            };
+            state = after;
+        }
+        told
+    };
+    assert_eq!(everything(&machine), [""; 0]);
+    machine.threat = Threat::Scribbling;
+    let held = everything(&machine);
+    assert!(
+        held.contains(&"cd(device 0 ssid 0) = V=1 asid 0".to_owned()),
+        "{held:?}"
+    );
+    assert!(
+        held.contains(&"pte(space 0, page 0) = ipa 0".to_owned()),
+        "{held:?}"
+    );
+    assert!(
+        !held.contains(&"cd(device 0 ssid 0) = V=0".to_owned()),
+        "as written: {held:?}"
+    );
+}

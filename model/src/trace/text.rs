@@ -74,7 +74,8 @@ fn value(
     match word {
         Word::Alone(name) => {
             let binding = find(name)?;
-            Some(machine.name_of(binding.kind, machine.value(this, binding.operand)))
+            let value = machine.name_of(binding.kind, machine.value(this, binding.operand));
+            Some(value + &namespace(machine, this, pc, binding))
         }
         Word::Part(function, _)
             if machine
@@ -103,6 +104,28 @@ fn value(
                 _ => None,
             }
         }
+    }
+}
+
+/// Whose ASID it is that a table is looked up by: the ASIDs of two vIOMMUs are different keys.
+fn namespace(machine: &Machine, this: &Thread, pc: Pc, binding: &Binding) -> String {
+    let row = row_of(machine.code.instrs[pc as usize]).filter(|row| row.key == binding.operand);
+    let viommu = row.and_then(|row| machine.value(this, row.viommu?));
+    viommu.map_or(String::new(), |viommu| machine.of_viommu(Viommu(viommu)))
+}
+
+/// The row of a software table that an instruction is about.
+fn row_of(instr: Instr) -> Option<Row> {
+    match instr {
+        Instr::Insert(row, _)
+        | Instr::Remove(row, _)
+        | Instr::ReadSet(_, row)
+        | Instr::Require { row, .. }
+        | Instr::Wait(row)
+        | Instr::Read(_, ReadExpr::One(row) | ReadExpr::Empty(row) | ReadExpr::Has(row, _)) => {
+            Some(row)
+        }
+        _ => None,
     }
 }
 

@@ -1,0 +1,214 @@
+//! Every violation that is claimed can be told as a story that was taken on scheduled caches; every kind of cause has a mutant that has
+//! it; and chosen stories read as they did (UPDATE_EXPECT=1 rewrites them).
+
+use std::path::Path;
+
+use expect_test::expect_file;
+use nestcheck::job::Options;
+use nestcheck::job::explain::{Explained, explain};
+use nestcheck::spec::Spec;
+use nestcheck::story::{Format, Story};
+use vocab::{Devices, PropertyId, Threat, Verdict};
+
+use crate::runs::{self, MUTANTS, SHIPPED};
+
+type Pair = (Threat, Devices);
+
+const HONEST: Pair = (Threat::Honest, Devices::Driven);
+const SCRIBBLING: Pair = (Threat::Scribbling, Devices::Driven);
+const HOSTILE: Pair = (Threat::Hostile, Devices::Wild);
+
+fn tell(spec: &Spec, id: PropertyId, (threat, devices): Pair) -> Result<Story, String> {
+    let options = Options {
+        threat: Some(threat),
+        devices: Some(devices),
+        ..runs::quick()
+    };
+    match explain(spec, id, true, &options, &runs::silent()) {
+        Ok(Explained::Story(story)) => Ok(*story),
+        Ok(Explained::Nothing(why) | Explained::Interrupted(why)) => Err(why),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn mutant(name: &str) -> Spec {
+    runs::read(&Path::new(MUTANTS).join(name).with_extension("toml"))
+}
+
+/// The violations that are claimed of a spec.
+fn claimed(spec: &Spec) -> Vec<(Pair, PropertyId)> {
+    let of = |(&pair, claims)| {
+        let claims: &std::collections::BTreeMap<_, nestcheck::spec::Claim> = claims;
+        let violated = claims
+            .iter()
+            .filter(|(_, claim)| claim.verdict == Verdict::Violated);
+        violated.map(move |(&id, _)| (pair, id)).collect::<Vec<_>>()
+    };
+    spec.expect.iter().flat_map(of).collect()
+}
+
+/// Tells what is claimed of all specs of a directory; what `is_told` leaves out only if SLOW_TESTS is set.
+fn tell_all(directory: &str, is_told: impl Fn(&Spec, Pair, PropertyId) -> bool) {
+    let all = std::env::var_os("SLOW_TESTS").is_some();
+    let mut wrong = Vec::new();
+    let mut told = 0;
+    for spec in runs::specs(directory) {
+        for (pair, id) in claimed(&spec) {
+            let name = format!("{} {} {}", spec.name, runs::pair_name(pair), id.name());
+            if !all && !is_told(&spec, pair, id) {
+                println!("{name}: only with SLOW_TESTS=1");
+                continue;
+            }
+            told += 1;
+            match tell(&spec, id, pair) {
+                Ok(story) => println!("{name}: {}\n    {}", story.cause.name(), story.because),
+                Err(why) => wrong.push(format!("{name}: {why}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(told > 0, "no violation is claimed under {directory}");
+}
+
+/// A pair is told unless the property is broken there just as it is with honest guests and driven devices. That a hostile guest
+/// makes a machine stuck takes a minute to find.
+#[test]
+fn every_mutants_violation_has_a_story() {
+    tell_all(MUTANTS, |spec, pair, id| {
+        let simple = || claimed(spec).contains(&(HONEST, id));
+        match pair {
+            HONEST => true,
+            HOSTILE => id != PropertyId::Live && !simple(),
+            (Threat::Honest, _) => !simple(),
+            _ => false,
+        }
+    });
+}
+
+#[test]
+fn every_variants_violation_has_a_story() {
+    tell_all(SHIPPED, |_, pair, _| pair == HONEST || pair == SCRIBBLING);
+}
+
+/// What the closing sentence names: the cause, and what became of the invalidation.
+#[test]
+fn every_cause_has_a_spec_that_has_it() {
+    use PropertyId::{Alias, Cfg, Conf, Iso, Live, S1, S2, Scope};
+    let expected = [
+        (
+            "atc-forgotten",
+            HONEST,
+            S1,
+            "not-at-all",
+            Some("not-at-all"),
+        ),
+        (
+            "bind-without-cfgi",
+            HONEST,
+            Cfg,
+            "too-early",
+            Some("too-early"),
+        ),
+        (
+            "answered-early",
+            HONEST,
+            S1,
+            "not-synced",
+            Some("not-synced"),
+        ),
+        (
+            "sync-on-another-queue",
+            HONEST,
+            S1,
+            "wrong-queue",
+            Some("wrong-queue"),
+        ),
+        (
+            "atc-before-tlbi",
+            HONEST,
+            S1,
+            "filled-from-stale",
+            Some("in-flight"),
+        ),
+        (
+            "detach-without-cfgi",
+            HONEST,
+            S2,
+            "filled-from-stale",
+            Some("too-late"),
+        ),
+        (
+            "vmid-reused-unflushed",
+            HONEST,
+            Iso,
+            "filled-from-stale",
+            Some("not-at-all"),
+        ),
+        (
+            "asid-flushed-after-reuse",
+            HONEST,
+            Alias,
+            "not-at-all",
+            Some("not-at-all"),
+        ),
+        ("one-vmid-two-viommus", HONEST, S1, "memory", None),
+        ("one-vmid-two-viommus", SCRIBBLING, S1, "guest-memory", None),
+        ("asid-scope-narrowed", HONEST, Scope, "step", None),
+        ("vsid-unchecked", HOSTILE, Conf, "step", None),
+        ("lock-order", HONEST, Live, "stuck", None),
+        ("lock-kept-on-failure", HONEST, Live, "stuck", None),
+    ];
+    for (name, pair, id, cause, removal) in expected {
+        let story = tell(&mutant(name), id, pair).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let found = (story.cause.name(), story.cause.removal());
+        assert_eq!(
+            found,
+            (cause, removal),
+            "{name} {}: {}",
+            id.name(),
+            story.because
+        );
+    }
+}
+
+/// Each in the format that its file's extension says.
+#[test]
+fn chosen_stories_read_as_they_did() {
+    use PropertyId::{Iso, Live, S1};
+    let golden = |spec: &Spec, id, pair, format, file: &str| {
+        let story = tell(spec, id, pair).unwrap_or_else(|why| panic!("{file}: {why}"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/stories")
+            .join(file);
+        expect_file![path].assert_eq(&story.render(format));
+    };
+    let trapped = runs::read(&Path::new(SHIPPED).join("strong-guest-cd-trapped.toml"));
+    let text = Format::Text;
+    golden(
+        &mutant("atc-before-tlbi"),
+        S1,
+        HONEST,
+        text,
+        "atc-before-tlbi.txt",
+    );
+    golden(&trapped, S1, HONEST, text, "strong-guest-cd-trapped.txt");
+    golden(
+        &mutant("vmid-reused-unflushed"),
+        Iso,
+        HONEST,
+        text,
+        "vmid-reused-unflushed.txt",
+    );
+    golden(&mutant("lock-order"), Live, HONEST, text, "lock-order.txt");
+    golden(&trapped, S1, SCRIBBLING, text, "scribbled.txt");
+    let both = mutant("one-sync-for-both");
+    golden(&both, S1, HONEST, Format::Markdown, "one-sync-for-both.md");
+    golden(&both, S1, HONEST, Format::Json, "one-sync-for-both.json");
+    golden(
+        &both,
+        S1,
+        HONEST,
+        Format::Mermaid,
+        "one-sync-for-both.mermaid",
+    );
+}
