@@ -9,6 +9,7 @@ use vocab::{Device, Ipa, Page, PropertyId, Slot, Space, Threat, Viommu, Vm};
 use crate::caches::{ste0, values};
 use crate::machine::Machine;
 use crate::program::{Kind, OpKind, Start, TableStart};
+use crate::property::usable;
 use crate::state::{State, leaf, note};
 use crate::step::Seen;
 
@@ -74,6 +75,7 @@ impl Machine {
             state.memory.s2[vm.index()] = ((1u16 << bounds.ipas) - 1) as u8;
             for ipa in (0..bounds.ipas).map(Ipa) {
                 state.ghost.lent[vm.index()] |= 1 << self.frame(vm, ipa).0;
+                state.ghost.steady_frames |= 1 << self.frame(vm, ipa).0;
             }
         }
         for viommu in (0..bounds.viommus).map(Viommu) {
@@ -96,6 +98,7 @@ impl Machine {
             state.memory.ste1[device.index()] = self.axes.ats as u8;
             state.memory.ste2[device.index()] = self.ste_word2(vmid, viommu);
             state.ghost.attached[device.index()] = 1 << viommu.0;
+            state.ghost.steady_devices |= 1 << device.0;
             for (table, content) in self.code.tables.iter().zip(&mut state.memory.tables) {
                 match (table.start, table.key) {
                     (TableStart::Empty, _) => {}
@@ -301,9 +304,10 @@ impl Machine {
             })
     }
 
-    /// An operation begins: what it will establish may legitimately be reached from now on.
+    /// An operation begins: what it will establish may legitimately be reached from now on, and what it will undo need not.
     pub(crate) fn promise(&self, state: &mut State, kind: OpKind, args: [u8; 3]) {
         let op = Op { kind, args };
+        self.steady(state, op, false);
         let ghost = &mut state.ghost;
         match kind {
             OpKind::Map => {
@@ -362,6 +366,7 @@ impl Machine {
 
     fn keep(&self, state: &mut State, op: Op, issued: bool, seen: &mut Seen) {
         seen.witnesses |= self.tested_by_return(state, op, issued);
+        self.steady(state, op, true);
         let (ghost, memory) = (&mut state.ghost, &mut state.memory);
         match op.kind {
             OpKind::Unmap => {
@@ -396,6 +401,45 @@ impl Machine {
             }
             OpKind::Map | OpKind::Lend | OpKind::Attach | OpKind::Destroy => {}
         }
+    }
+
+    /// What must work from an operation's return on, or need not from its beginning on.
+    fn steady(&self, state: &mut State, op: Op, returns: bool) {
+        let ghost = &mut state.ghost;
+        let frame = |vm, ipa| self.frame(vm, ipa).0;
+        let (set, bits) = match (op.kind, returns) {
+            (OpKind::Map, true) | (OpKind::Unmap, false) => {
+                let place = leaf(op.space().expect(PARAM), op.page().expect(PARAM));
+                (&mut ghost.steady_pages, 1 << place)
+            }
+            (OpKind::Exit, false) => {
+                let space = op.space().expect(PARAM);
+                let pages = (0..self.bounds.pages).map(Page);
+                let bits = pages.fold(0, |bits, page| bits | 1 << leaf(space, page));
+                (&mut ghost.steady_pages, bits)
+            }
+            (OpKind::Bind, true) | (OpKind::Unbind, false) | (OpKind::Replace, _) => {
+                (&mut ghost.steady_slots, 1 << op.slot().expect(PARAM).0)
+            }
+            (OpKind::Attach, true) | (OpKind::Detach, false) => {
+                (&mut ghost.steady_devices, 1 << op.device().expect(PARAM).0)
+            }
+            (OpKind::Lend, true) | (OpKind::Reclaim, false) => {
+                let frame = frame(op.vm().expect(PARAM), op.ipa().expect(PARAM));
+                (&mut ghost.steady_frames, 1 << frame)
+            }
+            _ => return,
+        };
+        match returns {
+            true => *set |= bits,
+            false => *set &= !bits,
+        }
+    }
+
+    /// Whether a device is being attached or detached.
+    pub(crate) fn is_moving(&self, state: &State, device: Device) -> bool {
+        self.others(state, usize::MAX)
+            .any(|op| op.device() == Some(device))
     }
 
     fn give_up(&self, state: &mut State, op: Op) {
@@ -474,6 +518,12 @@ impl Machine {
 
     /// The properties that a state puts to the test by what it is.
     pub(crate) fn witnesses_of(&self, state: &State) -> u16 {
+        let in_use = usable::pages_in_use(self, state).next().is_some();
+        let used = if in_use { PropertyId::Use.bit() } else { 0 };
+        used | self.isolation_is_tested(state)
+    }
+
+    fn isolation_is_tested(&self, state: &State) -> u16 {
         // Isolation is tested when devices of two VMs can both reach something, or one device has served both.
         if self.bounds.vms < 2 {
             return 0;

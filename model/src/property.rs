@@ -11,6 +11,7 @@ mod report;
 pub(crate) mod s1;
 pub(crate) mod s2;
 mod scope;
+pub(crate) mod usable;
 
 use vocab::{PropertyId, Threat};
 
@@ -31,12 +32,23 @@ pub struct Property {
     pub broken_by: &'static str,
     /// Whether a state satisfies it; none if it is not about single states.
     pub holds: Option<fn(&Machine, &State) -> bool>,
-    /// Whether a host promises it to others even if a guest is hostile.
-    pub promised_to_others: bool,
+    /// Of which guests it is judged.
+    pub judged: Judged,
+}
+
+/// Of which guests a property is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// Only of those whose memory holds what their programs wrote: others may harm themselves.
+    Honest,
+    /// Of all that follow their programs.
+    UnlessHostile,
+    /// Of all: a host promises it to others.
+    Always,
 }
 
 /// All of them, in the order of [`PropertyId::ALL`].
-pub const ALL: [Property; 9] = [
+pub const ALL: [Property; 10] = [
     s1::PROPERTY,
     cfg::PROPERTY,
     iso::PROPERTY,
@@ -45,6 +57,7 @@ pub const ALL: [Property; 9] = [
     conf::PROPERTY,
     scope::PROPERTY,
     report::PROPERTY,
+    usable::PROPERTY,
     live::PROPERTY,
 ];
 
@@ -54,9 +67,13 @@ impl Property {
         &ALL[id as usize]
     }
 
-    /// Whether it is judged under a threat: of a hostile guest only what the host promised to others.
+    /// Whether it is judged under a threat.
     pub fn is_judged(&self, threat: Threat) -> bool {
-        threat != Threat::Hostile || self.promised_to_others
+        match self.judged {
+            Judged::Honest => threat == Threat::Honest,
+            Judged::UnlessHostile => threat != Threat::Hostile,
+            Judged::Always => true,
+        }
     }
 }
 

@@ -144,6 +144,14 @@ pub struct Ghost {
     pub attached: [u8; limit::DEVICES],
     /// Spaces that have exited and are still bound somewhere.
     pub dead: u8,
+    /// Devices whose attach has returned (or that began attached), and of which no detach has begun since.
+    pub steady_devices: u8,
+    /// Pages of spaces, by [`leaf`], whose map has returned, and of which no unmap or exit has begun since.
+    pub steady_pages: u8,
+    /// Slots whose bind (or replace) has returned, and of which no unbind or replace has begun since.
+    pub steady_slots: u8,
+    /// Frames whose lend has returned (or that began lent), and of which no reclaim has begun since.
+    pub steady_frames: u8,
     /// Keeps the size even.
     pub unused: u8,
     /// What the last step did wrong, as a set of [`vocab::PropertyId::bit`]: P-CONF and P-SCOPE are about steps, not states.

@@ -194,6 +194,7 @@ impl<S: System> Model for Adapter<S> {
                 PropertyId::Report.name(),
                 fine::<S, { PropertyId::Report.bit() }>,
             ),
+            Property::always(PropertyId::Use.name(), fine::<S, { PropertyId::Use.bit() }>),
         ]
         .into_iter()
         .filter(|property| self.notes.asks(property.name))

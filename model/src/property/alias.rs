@@ -5,7 +5,7 @@
 
 use vocab::{Asid, Device, Page, PropertyId, Vmid};
 
-use super::Property;
+use super::{Judged, Property};
 use crate::caches::{cd1, s1_spaces, tag};
 use crate::machine::Machine;
 use crate::state::State;
@@ -18,7 +18,7 @@ pub const PROPERTY: Property = Property {
     witness: "an ASID or a VMID was freed",
     broken_by: "specs/mutants/asid-flushed-after-reuse.toml",
     holds: Some(holds),
-    promised_to_others: false,
+    judged: Judged::UnlessHostile,
 };
 
 fn holds(machine: &Machine, state: &State) -> bool {

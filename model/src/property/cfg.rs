@@ -1,8 +1,8 @@
 //! P-CFG: configuration freshness.
 
-use vocab::{PropertyId, Slot, Viommu};
+use vocab::{Device, PropertyId, Slot, Viommu};
 
-use super::Property;
+use super::{Judged, Property};
 use crate::caches::{bit, cd0, cd1, descriptor_values, ste0};
 use crate::machine::Machine;
 use crate::state::{State, descriptor};
@@ -10,12 +10,13 @@ use crate::state::{State, descriptor};
 pub const PROPERTY: Property = Property {
     id: PropertyId::Cfg,
     claim: "a device is translated only with a CD table of a vIOMMU that it serves and with the tables of a space that is bound \
-            to the slot; once bind has returned, not with a descriptor from before it either",
+            to the slot; once bind has returned, not with a descriptor from before it either, nor with a stream table entry from before \
+            attach once that has",
     source: "Arm IHI 0070 G.b, 3.21 \"Structure access rules and update procedures\", 4.3 \"Configuration structure invalidation\"",
     witness: "an unbind or a replace has returned",
     broken_by: "specs/mutants/bind-without-cfgi.toml",
     holds: Some(holds),
-    promised_to_others: false,
+    judged: Judged::UnlessHostile,
 };
 
 fn holds(machine: &Machine, state: &State) -> bool {
@@ -26,6 +27,7 @@ fn holds(machine: &Machine, state: &State) -> bool {
             serves(machine, state, slot)
                 && is_bound(machine, state, slot)
                 && is_current(machine, state, slot)
+                && stream_is_current(machine, state, machine.device_of(slot))
         })
 }
 
@@ -66,6 +68,22 @@ pub(crate) fn is_current(machine: &Machine, state: &State, slot: Slot) -> bool {
         (false, true) => bit(cd0::epd(asid)),
     };
     state.caches.cd0[slot.index()] & !current == 0
+}
+
+/// Where a device serves one vIOMMU and neither attach nor detach is under way, no word of an STE from before is in use.
+pub(crate) fn stream_is_current(machine: &Machine, state: &State, device: Device) -> bool {
+    let place = device.index();
+    let (caches, memory) = (&state.caches, &state.memory);
+    let settled =
+        state.ghost.attached[place].count_ones() == 1 && !machine.is_moving(state, device);
+    !settled
+        || [
+            (caches.ste0[place], memory.ste0[place]),
+            (caches.ste1[place], memory.ste1[place]),
+            (caches.ste2[place], memory.ste2[place]),
+        ]
+        .into_iter()
+        .all(|(cached, word)| cached & !bit(word) == 0)
 }
 
 const _: () = assert!(

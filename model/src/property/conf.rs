@@ -2,7 +2,7 @@
 
 use vocab::PropertyId;
 
-use super::Property;
+use super::{Judged, Property};
 use crate::machine::Machine;
 use crate::state::State;
 
@@ -14,7 +14,7 @@ pub const PROPERTY: Property = Property {
     witness: "a command was issued on a guest's behalf while there are two VMs",
     broken_by: "specs/corpus/b25-vsid-unchecked.toml",
     holds: Some(holds),
-    promised_to_others: true,
+    judged: Judged::Always,
 };
 
 /// It is about steps: the machine notes an offence in the state behind the step that committed it.

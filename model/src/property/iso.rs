@@ -2,7 +2,7 @@
 
 use vocab::{Ipa, Page, PropertyId, Slot, Viommu, Vm};
 
-use super::Property;
+use super::{Judged, Property};
 use crate::caches::values;
 use crate::machine::Machine;
 use crate::state::State;
@@ -14,7 +14,7 @@ pub const PROPERTY: Property = Property {
     witness: "devices of two VMs can reach something at the same time, or a device has moved to another vIOMMU",
     broken_by: "specs/mutants/vmid-reused-unflushed.toml",
     holds: Some(holds),
-    promised_to_others: true,
+    judged: Judged::Always,
 };
 
 fn holds(machine: &Machine, state: &State) -> bool {

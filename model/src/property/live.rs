@@ -2,7 +2,7 @@
 
 use vocab::PropertyId;
 
-use super::Property;
+use super::{Judged, Property};
 
 pub const PROPERTY: Property = Property {
     id: PropertyId::Live,
@@ -12,5 +12,5 @@ pub const PROPERTY: Property = Property {
     witness: "a state in which an operation is in progress",
     broken_by: "specs/mutants/lock-order.toml",
     holds: None,
-    promised_to_others: true,
+    judged: Judged::Always,
 };

@@ -2,7 +2,7 @@
 
 use vocab::PropertyId;
 
-use super::Property;
+use super::{Judged, Property};
 use crate::machine::Machine;
 use crate::state::State;
 
@@ -15,7 +15,7 @@ pub const PROPERTY: Property = Property {
     witness: "a SYNC completed what a guest had asked for",
     broken_by: "specs/corpus/b28-converted-reported.toml",
     holds: Some(holds),
-    promised_to_others: false,
+    judged: Judged::UnlessHostile,
 };
 
 /// It is about steps: the machine notes an offence in the state behind the step that committed it.

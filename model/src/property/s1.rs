@@ -5,7 +5,7 @@
 
 use vocab::{Page, PropertyId, Slot, Space};
 
-use super::Property;
+use super::{Judged, Property};
 use crate::caches::values;
 use crate::machine::Machine;
 use crate::state::{State, leaf};
@@ -18,7 +18,7 @@ pub const PROPERTY: Property = Property {
     witness: "an unmap or exit that issued a command has returned, of a space that is bound to a slot which its device may use",
     broken_by: "specs/corpus/b01-atc-before-tlbi.toml",
     holds: Some(holds),
-    promised_to_others: false,
+    judged: Judged::UnlessHostile,
 };
 
 fn holds(machine: &Machine, state: &State) -> bool {

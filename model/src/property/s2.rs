@@ -2,8 +2,8 @@
 
 use vocab::{Page, PropertyId, Slot, Viommu};
 
-use super::Property;
 use super::iso::own_frames;
+use super::{Judged, Property};
 use crate::caches::values;
 use crate::machine::Machine;
 use crate::state::State;
@@ -16,7 +16,7 @@ pub const PROPERTY: Property = Property {
     witness: "a reclaim has returned of a page to which a stage 1 in use may map",
     broken_by: "specs/corpus/b26-reclaim-s2-only.toml",
     holds: Some(holds),
-    promised_to_others: true,
+    judged: Judged::Always,
 };
 
 fn holds(machine: &Machine, state: &State) -> bool {

@@ -2,7 +2,7 @@
 
 use vocab::PropertyId;
 
-use super::Property;
+use super::{Judged, Property};
 use crate::machine::Machine;
 use crate::state::State;
 
@@ -13,7 +13,7 @@ pub const PROPERTY: Property = Property {
     witness: "a guest's request was answered with success",
     broken_by: "specs/mutants/asid-scope-narrowed.toml",
     holds: Some(holds),
-    promised_to_others: false,
+    judged: Judged::UnlessHostile,
 };
 
 /// It is about steps: the machine notes an offence in the state behind the step that committed it.

@@ -29,6 +29,7 @@ pub(super) fn violation(machine: &Machine, state: &State, property: PropertyId) 
              nothing had failed"
                 .to_owned(),
         ),
+        PropertyId::Use => Some("what was set up cannot be used: memory does not lead to a page that is mapped and bound".to_owned()),
         PropertyId::Live => everybody_waits(machine, state),
     };
     found.unwrap_or_else(|| format!("nothing is wrong with {}", property.name()))

@@ -12,12 +12,13 @@ pub enum PropertyId {
     Conf,
     Scope,
     Report,
+    Use,
     Live,
 }
 
 impl PropertyId {
     /// All of them, in the order of reports.
-    pub const ALL: [PropertyId; 9] = [
+    pub const ALL: [PropertyId; 10] = [
         PropertyId::S1,
         PropertyId::Cfg,
         PropertyId::Iso,
@@ -26,6 +27,7 @@ impl PropertyId {
         PropertyId::Conf,
         PropertyId::Scope,
         PropertyId::Report,
+        PropertyId::Use,
         PropertyId::Live,
     ];
 
@@ -40,6 +42,7 @@ impl PropertyId {
             PropertyId::Conf => "P-CONF",
             PropertyId::Scope => "P-SCOPE",
             PropertyId::Report => "P-REPORT",
+            PropertyId::Use => "P-USE",
             PropertyId::Live => "P-LIVE",
         }
     }
