@@ -2,7 +2,7 @@
 
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
-use super::{PairReport, Report, Role, SpecReport, sections::grouped};
+use super::{PairReport, Report, Role, Row, SpecReport, grouped};
 
 /// For each known bug a heading and its lines.
 pub fn items(report: &Report) -> Vec<(String, Vec<String>)> {
@@ -20,45 +20,52 @@ pub fn items(report: &Report) -> Vec<(String, Vec<String>)> {
             .iter()
             .map(|source| format!("[{}] {source}", bug.grade))
             .collect();
-        lines.extend(
-            bug.breaks
-                .iter()
-                .filter_map(|(pair, id)| finding(spec, fixed, *pair, *id)),
-        );
+        let mut kinds: Vec<_> = bug.breaks.iter().map(|(kind, _)| *kind).collect();
+        kinds.dedup();
+        lines.extend(kinds.into_iter().filter_map(|kind| {
+            let broken = bug.breaks.iter().filter(|(other, _)| *other == kind);
+            let broken: Vec<_> = broken.map(|(_, id)| *id).collect();
+            finding(spec, fixed, kind, &broken)
+        }));
         items.push((format!("{}: {}", bug.id, spec.title), lines));
     }
     items
 }
 
-/// `P-S1 violated in 16 steps, honest driven: 10,234 states; native-batched, which does not have it: holds, 12,345 states`
+/// `honest driven: P-S1 violated in 16 steps, P-CFG in 6 …: 10,234 states; native-batched without B1: 12,345 states, P-S1 holds, …`
 fn finding(
     spec: &SpecReport,
     fixed: Option<&SpecReport>,
     kind: (Threat, Devices),
-    id: PropertyId,
+    broken: &[PropertyId],
 ) -> Option<String> {
-    let pair = spec.pair(kind)?;
-    let row = pair.row(id)?;
+    let said = |report: &SpecReport| {
+        let pair = report.pair(kind)?;
+        let verdicts = broken.iter().map(|id| match pair.row(*id) {
+            Some(row) => verdict(row),
+            None => format!("{} not judged", id.name()),
+        });
+        let verdicts = verdicts.collect::<Vec<_>>().join(", ");
+        Some(format!("{verdicts}; {} states", states(pair)))
+    };
+    let (threat, devices) = (kind.0.name(), kind.1.name());
+    let mut line = format!("{threat} {devices}: {}", said(spec)?);
+    if let Some(fixed) = fixed
+        && let Some(without) = said(fixed)
+    {
+        line += &format!(" | {}: {without}", fixed.label());
+    }
+    Some(line)
+}
+
+/// `P-S1 violated in 16 steps`, `P-S1 holds`
+fn verdict(row: &Row) -> String {
     let steps = match (row.verdict, row.trace_len) {
         (Verdict::Violated, Some(1)) => " in 1 step".to_owned(),
         (Verdict::Violated, Some(steps)) => format!(" in {steps} steps"),
         _ => String::new(),
     };
-    let (threat, devices) = (kind.0.name(), kind.1.name());
-    let mut line = format!(
-        "{} {}{steps}, {threat} {devices}: {} states",
-        id.name(),
-        row.verdict.name(),
-        states(pair)
-    );
-    if let Some(fixed) = fixed
-        && let Some(pair) = fixed.pair(kind)
-        && let Some(row) = pair.row(id)
-    {
-        let verdict = row.verdict.name();
-        line += &format!("; {}: {verdict}, {} states", fixed.label(), states(pair));
-    }
-    Some(line)
+    format!("{} {}{steps}", row.id.name(), row.verdict.name())
 }
 
 fn states(pair: &PairReport) -> String {
