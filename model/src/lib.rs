@@ -7,6 +7,7 @@ mod answer;
 mod behalf;
 pub mod caches;
 mod command;
+mod contract;
 #[cfg(test)]
 mod exactness;
 mod execute;
@@ -15,14 +16,17 @@ mod flight;
 mod ghost;
 mod liveness;
 pub mod machine;
+mod op;
 mod operand;
 pub mod program;
 pub mod property;
+mod setup;
 #[cfg(test)]
 mod soundness;
 pub mod state;
 mod step;
 pub mod trace;
+mod witness;
 
 pub use machine::{
     Axes, Bounds, CacheMode, Errors, Hardware, Machine, S1dss, Setup, TableMemory, VmidPer, limit,
