@@ -144,7 +144,7 @@ pub fn tell(
         PropertyId::Live => {
             "no state without operations in progress can be reached any more".to_owned()
         }
-        _ => model::trace::violation(&scheduled, &run.end, id),
+        _ => run.wrong(&scheduled, id),
     };
     let because = cause.sentence(&row_of);
     let events = run.events();

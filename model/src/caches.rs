@@ -126,6 +126,13 @@ pub const fn tag(vmid: Vmid, asid: Asid, page: Page) -> usize {
     (vmid.index() * (limit::ASIDS + 1) + asid.index()) * limit::PAGES + page.index()
 }
 
+/// What a cell of [`tag`] is the cell of.
+pub const fn tag_of(cell: usize) -> (Vmid, Asid, Page) {
+    let (row, page) = (cell / limit::PAGES, cell % limit::PAGES);
+    let (vmid, asid) = (row / (limit::ASIDS + 1), row % (limit::ASIDS + 1));
+    (Vmid(vmid as u8), Asid(asid as u8), Page(page as u8))
+}
+
 /// The cell of {VMID, ipa}.
 pub const fn s2_tag(vmid: Vmid, ipa: Ipa) -> usize {
     vmid.index() * limit::IPAS + ipa.index()
@@ -264,6 +271,15 @@ mod tests {
         assert!(ste2::new(Vmid(limit::VMIDS as u8 - 1), Vm(limit::VMS as u8 - 1)) < 8);
         const { assert!(limit::SPACES * limit::IPAS <= 16 && limit::VMS * limit::IPAS <= 8) }
         const { assert!(TAGS <= 16, "a set of tags is a u16") }
+    }
+
+    #[test]
+    fn every_cell_is_the_cell_of_its_tag() {
+        for cell in 0..TAGS {
+            let (vmid, asid, page) = tag_of(cell);
+            assert_eq!(tag(vmid, asid, page), cell);
+            assert!(vmid.index() < limit::VMIDS && asid.0 <= GLOBAL.0);
+        }
     }
 
     #[test]

@@ -365,7 +365,7 @@ impl Machine {
                 }
             }
             Instr::Cut { every, to } => {
-                let syncs = (this.syncs + 1) % every;
+                let syncs = this.syncs_after_next(every);
                 state.threads[thread].syncs = syncs;
                 if syncs != 0 {
                     self.let_pass(state, thread);

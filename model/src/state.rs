@@ -206,4 +206,9 @@ impl Thread {
     pub const fn is_idle(&self) -> bool {
         self.entry == 0
     }
+
+    /// How many SYNCs in a row the VMM has let pass after the next one; none if that one is forwarded.
+    pub(crate) const fn syncs_after_next(&self, every: u8) -> u8 {
+        (self.syncs + 1) % every
+    }
 }

@@ -11,6 +11,7 @@ mod fetched;
 mod names;
 mod retrace;
 mod text;
+mod untrue;
 mod waits;
 mod written;
 
@@ -62,9 +63,15 @@ pub fn describe(machine: &Machine, before: &State, step: Step, after: &State) ->
     Line { who, what, changes }
 }
 
-/// Says what is wrong with a state that violates a property; of P-LIVE, where everybody waits.
-pub fn violation(machine: &Machine, state: &State, property: PropertyId) -> String {
-    end::violation(machine, state, property)
+/// Says what is wrong with a state that violates a property; of P-LIVE, where everybody waits. What a guest was told only the
+/// `last` step knows, taken in a state.
+pub fn violation(
+    machine: &Machine,
+    last: Option<(&State, Step)>,
+    state: &State,
+    property: PropertyId,
+) -> String {
+    end::violation(machine, last, state, property)
 }
 
 /// The step of a program that a thread's step is from, with its file and line; none for hardware's.

@@ -22,10 +22,11 @@ pub fn tell(machine: &Machine, id: PropertyId, path: &[Replayed<Machine>]) -> Tr
         .iter()
         .map(|taken| describe(machine, &taken.before, taken.step, &taken.after))
         .collect();
+    let step = path.last().map(|taken| (&taken.before, taken.step));
     let last = path
         .last()
         .map_or_else(|| machine.initial(), |taken| taken.after);
-    let wrong = violation(machine, &last, id);
+    let wrong = violation(machine, step, &last, id);
     let end = match id {
         PropertyId::Live if is_deadlock(machine, &last) => format!("no step is possible: {wrong}"),
         PropertyId::Live => {

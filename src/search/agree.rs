@@ -155,8 +155,8 @@ mod tests {
         let control = Control::new(limits.clone(), &interrupt, &|_| {});
         let toy = Arc::new(toy.clone());
         (
-            levels::search(&*toy, 0xff, &control),
-            stateright::search(&toy, 0xff, &control, threads),
+            levels::search(&*toy, u16::MAX, &control),
+            stateright::search(&toy, u16::MAX, &control, threads),
         )
     }
 

@@ -59,6 +59,8 @@ pub enum Removal {
     InFlight(Sent),
     /// It was issued, and nobody waited for it.
     NotSynced(Sent),
+    /// It was issued, and its SYNC ended, in that event, without an answer of the device.
+    NotAnswered(Sent, usize),
     /// It was issued, and a SYNC was waited for on another queue, in that event.
     WrongQueue(Sent, usize),
 }
@@ -154,6 +156,9 @@ impl Inquiry<'_> {
             .find(|issued| issued.at < until && issued.effect.is_none_or(|at| at >= until));
         if let Some(issued) = pending {
             let sent = self.sent(issued);
+            if let Some(sync) = issued.given_up.filter(|&at| at < until) {
+                return Removal::NotAnswered(sent, sync);
+            }
             if !is_end {
                 return Removal::InFlight(sent);
             }
@@ -210,7 +215,7 @@ impl Inquiry<'_> {
 
     /// What the last step did.
     fn offence(&self, id: PropertyId) -> Cause {
-        let wrong = || model::trace::violation(self.machine, &self.run.end, id);
+        let wrong = || self.run.wrong(self.machine, id);
         let Some(last) = self.run.taken.last() else {
             return Cause::Step(0, wrong());
         };

@@ -6,7 +6,7 @@
 
 use model::caches::Caches;
 use model::{Instr, Machine, Outcome, State, Step};
-use vocab::Command;
+use vocab::{Command, PropertyId};
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Issued {
     pub command: Command,
     /// The event in which it took effect; none if it has not by the end.
     pub effect: Option<usize>,
+    /// The SYNC that ended without it, because a device did not answer (CERROR_ATC_INV_SYNC).
+    pub given_up: Option<usize>,
 }
 
 /// An event that was taken.
@@ -97,7 +99,10 @@ impl Run {
         };
         let (at, before) = (self.taken.len(), self.end);
         match event {
-            Event::Software(_) => self.issued.extend(issued(&before, &after, at)),
+            Event::Software(_) => {
+                self.give_up(&after, at);
+                self.issued.extend(issued(&before, &after, at));
+            }
             Event::Effect(nth) => self.issued[nth].effect = Some(at),
             Event::Fill(..) => {}
         }
@@ -133,7 +138,30 @@ impl Run {
 
     /// The commands that are in flight, oldest first.
     pub fn in_flight(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.issued.len()).filter(|&nth| self.issued[nth].effect.is_none())
+        (0..self.issued.len()).filter(|&nth| {
+            let issued = &self.issued[nth];
+            issued.effect.is_none() && issued.given_up.is_none()
+        })
+    }
+
+    /// Notes what software has stopped waiting for: of equal commands in one queue the older ones.
+    fn give_up(&mut self, after: &State, at: usize) {
+        let waiting: Vec<_> = self.in_flight().collect();
+        for (place, &nth) in waiting.iter().enumerate() {
+            let (queue, command) = (self.issued[nth].queue, self.issued[nth].command);
+            let equal = waiting[place..].iter().filter(|&&other| {
+                (self.issued[other].queue, self.issued[other].command) == (queue, command)
+            });
+            if equal.count() > count(after, queue, command) {
+                self.issued[nth].given_up = Some(at);
+            }
+        }
+    }
+
+    /// What is wrong with the end.
+    pub fn wrong(&self, machine: &Machine, id: PropertyId) -> String {
+        let last = self.taken.last().map(|taken| (&taken.before, taken.step));
+        model::trace::violation(machine, last, &self.end, id)
     }
 
     /// Where the n-th issued command stands in `State::flight`, if it may take effect. Of equal commands in one queue the older is covered by
@@ -159,14 +187,15 @@ impl Run {
     }
 }
 
+/// How many equal commands are in flight in a queue.
+fn count(state: &State, queue: u8, command: Command) -> usize {
+    let same =
+        |entry: &&model::state::InFlight| entry.queue == queue && entry.command() == Some(command);
+    state.flight.iter().filter(same).count()
+}
+
 /// The command that a thread's step has put into a queue: of which there is one more now.
 fn issued(before: &State, after: &State, at: usize) -> Option<Issued> {
-    let count = |state: &State, queue, command| {
-        let same = |entry: &&model::state::InFlight| {
-            entry.queue == queue && entry.command() == Some(command)
-        };
-        state.flight.iter().filter(same).count()
-    };
     after.flight.iter().find_map(|entry| {
         let (queue, command) = (entry.queue, entry.command()?);
         let is_new = count(after, queue, command) > count(before, queue, command);
@@ -175,6 +204,7 @@ fn issued(before: &State, after: &State, at: usize) -> Option<Issued> {
             queue,
             command,
             effect: None,
+            given_up: None,
         })
     })
 }

@@ -97,6 +97,7 @@ impl Removal {
             Removal::InFlight(_) => "in-flight",
             Removal::NotSynced(_) => "not-synced",
             Removal::WrongQueue(..) => "wrong-queue",
+            Removal::NotAnswered(..) => "not-answered",
         }
     }
 
@@ -113,7 +114,9 @@ impl Removal {
             | Removal::TooLate(sent)
             | Removal::InFlight(sent)
             | Removal::NotSynced(sent) => of(sent),
-            Removal::WrongQueue(sent, sync) => [of(sent), vec![*sync]].concat(),
+            Removal::WrongQueue(sent, sync) | Removal::NotAnswered(sent, sync) => {
+                [of(sent), vec![*sync]].concat()
+            }
         }
     }
 }
@@ -257,6 +260,12 @@ impl Removal {
                     step(sent.issued)
                 )
             }
+            Removal::NotAnswered(sent, sync) => format!(
+                "its {} was issued at {}, and the SYNC behind it ({}) reported that a device did not answer: CERROR_ATC_INV_SYNC",
+                sent.command,
+                step(sent.issued),
+                step(*sync)
+            ),
             Removal::WrongQueue(sent, sync) => format!(
                 "its {} was issued at {}, but the SYNC of {} was on another queue",
                 sent.command,

@@ -130,6 +130,7 @@ fn json_has_the_documented_fields() {
         .map(String::as_str)
         .collect();
     let documented = [
+        "bug",
         "costs",
         "depth",
         "devices",
@@ -143,6 +144,7 @@ fn json_has_the_documented_fields() {
         "threat",
         "transitions",
         "uncovered",
+        "without",
     ];
     assert_eq!(fields, documented);
     assert_eq!(run["exhaustive"], true);
@@ -313,7 +315,7 @@ fn list_and_help_have_what_they_promise() {
 
 #[test]
 fn explain_tells_a_story_or_says_that_there_is_none() {
-    let spec = "specs/mutants/atc-before-tlbi.toml";
+    let spec = "specs/corpus/b01-atc-before-tlbi.toml";
     let (code, story) = outcome(&["explain", "--scope", "quick", spec, "P-S1"]);
     assert_eq!(code, 0);
     assert!(story.contains("\nBecause   the ATC entry"), "{story}");

@@ -10,7 +10,7 @@ use nestcheck::spec::Spec;
 use nestcheck::story::{Format, Story};
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
-use crate::runs::{self, MUTANTS, SHIPPED};
+use crate::runs::{self, CORPUS, MUTANTS, SHIPPED};
 
 type Pair = (Threat, Devices);
 
@@ -32,7 +32,19 @@ fn tell(spec: &Spec, id: PropertyId, (threat, devices): Pair) -> Result<Story, S
 }
 
 fn mutant(name: &str) -> Spec {
-    runs::read(&Path::new(MUTANTS).join(name).with_extension("toml"))
+    let path = Path::new(MUTANTS).join(name).with_extension("toml");
+    if path.is_file() {
+        return runs::read(&path);
+    }
+    // Some are known bugs, whose file names begin with the bug's number.
+    let bugs = runs::specs(CORPUS).into_iter();
+    let mut bugs = bugs.filter(|spec| spec.name.ends_with(&format!("-{name}")));
+    bugs.next()
+        .unwrap_or_else(|| panic!("there is no mutant and no bug `{name}`"))
+}
+
+fn bug(name: &str) -> Spec {
+    runs::read(&Path::new(CORPUS).join(name).with_extension("toml"))
 }
 
 /// The violations that are claimed of a spec.
@@ -88,6 +100,45 @@ fn every_mutants_violation_has_a_story() {
 #[test]
 fn every_variants_violation_has_a_story() {
     tell_all(SHIPPED, |_, pair, _| pair == HONEST || pair == SCRIBBLING);
+}
+
+/// What a known bug adds to its base, in the parts that it names.
+#[test]
+fn every_known_bugs_violation_has_a_story() {
+    tell_all(CORPUS, |spec, pair, id| {
+        let bug = spec.bug.as_ref().expect("the corpus is of bugs");
+        pair == HONEST && !claimed(&bug.fixed).contains(&(pair, id))
+    });
+}
+
+/// What honest guests wrote is what their memory holds, global or not.
+#[test]
+fn guest_memory_that_programs_wrote_is_not_called_anything() {
+    let spec = bug("b78-global-left-by-asid-scope");
+    let story = tell(&spec, PropertyId::S1, HONEST).unwrap_or_else(|why| panic!("{why}"));
+    let told = story.render(Format::Text);
+    assert!(!told.contains("guest memory holds"), "{told}");
+    assert!(
+        told.contains("pte(space 0, page 0) = global ipa 0"),
+        "{told}"
+    );
+}
+
+/// A violation of P-REPORT says which of its two kinds it is.
+#[test]
+fn a_lie_is_told_for_what_it_is() {
+    let handled = "a guest was told that what it asked for is handled, and this is not completed: ";
+    let refused = "a guest that follows its programs was refused a request, and nothing had failed";
+    for (name, expected) in [
+        ("b28-converted-reported", handled),
+        ("b29-illegal-swallowed", handled),
+        ("b33-syncs-merged", handled),
+        ("b40-early-cfgi-refused", refused),
+    ] {
+        let story = tell(&bug(name), PropertyId::Report, HONEST);
+        let story = story.unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert!(story.end.starts_with(expected), "{name}: {}", story.end);
+    }
 }
 
 /// What the closing sentence names: the cause, and what became of the invalidation.
@@ -158,8 +209,13 @@ fn every_cause_has_a_spec_that_has_it() {
         ("lock-order", HONEST, Live, "stuck", None),
         ("lock-kept-on-failure", HONEST, Live, "stuck", None),
     ];
-    for (name, pair, id, cause, removal) in expected {
-        let story = tell(&mutant(name), id, pair).unwrap_or_else(|why| panic!("{name}: {why}"));
+    let unanswered = "b80e-fan-out-failure-swallowed";
+    let not_answered = Some("not-answered");
+    let known = [(unanswered, HONEST, S1, "not-answered", not_answered)];
+    let mutants = expected.map(|expected| (mutant(expected.0), expected));
+    let known = known.map(|expected| (bug(expected.0), expected));
+    for (spec, (name, pair, id, cause, removal)) in mutants.into_iter().chain(known) {
+        let story = tell(&spec, id, pair).unwrap_or_else(|why| panic!("{name}: {why}"));
         let found = (story.cause.name(), story.cause.removal());
         assert_eq!(
             found,
@@ -174,7 +230,7 @@ fn every_cause_has_a_spec_that_has_it() {
 /// Each in the format that its file's extension says.
 #[test]
 fn chosen_stories_read_as_they_did() {
-    use PropertyId::{Iso, Live, S1};
+    use PropertyId::{Iso, Live, Report, S1};
     let golden = |spec: &Spec, id, pair, format, file: &str| {
         let story = tell(spec, id, pair).unwrap_or_else(|why| panic!("{file}: {why}"));
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -201,6 +257,12 @@ fn chosen_stories_read_as_they_did() {
     );
     golden(&mutant("lock-order"), Live, HONEST, text, "lock-order.txt");
     golden(&trapped, S1, SCRIBBLING, text, "scribbled.txt");
+    for (name, id) in [
+        ("b28-converted-reported", Report),
+        ("b80e-fan-out-failure-swallowed", S1),
+    ] {
+        golden(&bug(name), id, HONEST, text, &format!("{name}.txt"));
+    }
     let both = mutant("one-sync-for-both");
     golden(&both, S1, HONEST, Format::Markdown, "one-sync-for-both.md");
     golden(&both, S1, HONEST, Format::Json, "one-sync-for-both.json");

@@ -85,7 +85,9 @@ fn compare(spec: &Spec, pair: (Threat, Devices)) -> Result<String, String> {
 
 fn compare_all(directory: &str, pairs: &[(Threat, Devices)]) {
     let mut wrong = Vec::new();
-    for spec in runs::specs(directory) {
+    for mut spec in runs::specs(directory) {
+        // Everything that its parts ask is compared, not only what a bug breaks.
+        spec.bug = None;
         if !spec.scopes.contains_key("tiny") {
             wrong.push(format!("{} has no tiny scope", spec.path.display()));
             continue;

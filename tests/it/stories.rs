@@ -49,7 +49,7 @@ fn tell(machine: &Machine, before: &State, step: Step, after: &State) {
     let violated = machine.judge(after);
     for id in PropertyId::ALL {
         if violated & id.bit() != 0 || id == PropertyId::Live && !machine.is_idle(after) {
-            check(&violation(machine, after, id));
+            check(&violation(machine, Some((before, step)), after, id));
         }
     }
 }

@@ -3,6 +3,7 @@
 use vocab::{Device, Devices, Frame, Page, PropertyId, Slot, Space, Threat, Viommu, Vm, Vmid};
 
 use super::retrace::Retraced;
+use super::untrue::Untrue;
 use crate::caches::{Caches, values};
 use crate::command::Tags;
 use crate::machine::Machine;
@@ -20,6 +21,12 @@ pub(super) fn changes(
         let queued = told.queued.iter();
         changes
             .extend(queued.map(|command| format!("queued {}", machine.guests_command(*command))));
+        if told.passed {
+            changes.push("`cmdq SYNC` is let pass: consumed without being forwarded".to_owned());
+        }
+        if told.reported {
+            changes.push("`report`: what was taken so far is answered as handled".to_owned());
+        }
     }
     legitimate(machine, before, after, &mut changes);
     if let Some(told) = told {
@@ -138,13 +145,7 @@ fn offence(machine: &Machine, after: &State, told: &Retraced, changes: &mut Vec<
         ));
     }
     if offends(PropertyId::Report) {
-        let what = match told.unkept.is_empty() {
-            true => "refused, and nothing had failed".to_owned(),
-            false => {
-                let unkept = machine.tag_names(told.unkept).join(", ");
-                format!("reported as handled and not completed: {unkept}")
-            }
-        };
+        let what = Untrue::of(machine, told);
         changes.push(format!("{}: {what}", PropertyId::Report.name()));
     }
 }

@@ -3,14 +3,22 @@
 use vocab::{Asid, Frame, Ipa, Page, PropertyId, Slot, Space, Viommu, Vm, Vmid};
 
 use super::names::asid_name;
+use super::retrace::retrace;
 use super::text;
+use super::untrue::Untrue;
 use crate::caches::{GLOBAL, atc_tag, cd1, descriptor_values, tag, values};
 use crate::machine::Machine;
 use crate::program::Start;
 use crate::property::{alias, cfg, iso, s1, s2};
 use crate::state::State;
+use crate::step::Step;
 
-pub(super) fn violation(machine: &Machine, state: &State, property: PropertyId) -> String {
+pub(super) fn violation(
+    machine: &Machine,
+    last: Option<(&State, Step)>,
+    state: &State,
+    property: PropertyId,
+) -> String {
     let found = match property {
         PropertyId::S1 => old_mapping(machine, state),
         PropertyId::Cfg => old_configuration(machine, state),
@@ -24,12 +32,13 @@ pub(super) fn violation(machine: &Machine, state: &State, property: PropertyId) 
             "a guest's request was answered with success before all that it asked for was issued"
                 .to_owned(),
         ),
-        PropertyId::Report => Some(
-            "a guest was told what is not true: a request that is not completed was reported as handled, or one was refused though \
-             nothing had failed"
+        PropertyId::Report => last
+            .and_then(|(before, step)| retrace(machine, before, step))
+            .map(|told| Untrue::of(machine, &told).sentence()),
+        PropertyId::Use => Some(
+            "what was set up cannot be used: memory does not lead to a page that is mapped and bound"
                 .to_owned(),
         ),
-        PropertyId::Use => Some("what was set up cannot be used: memory does not lead to a page that is mapped and bound".to_owned()),
         PropertyId::Live => everybody_waits(machine, state),
     };
     found.unwrap_or_else(|| format!("nothing is wrong with {}", property.name()))

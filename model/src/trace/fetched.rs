@@ -1,11 +1,11 @@
 //! One fill of scheduled hardware in words: what was fetched, and what guest memory must have held for it.
 
-use vocab::{Asid, Ipa, Page, Space, Viommu, Vmid};
+use vocab::{Ipa, Space, Viommu};
 
 use super::names;
-use crate::caches::{Caches, s1_bit, tag, values};
+use crate::caches::{Caches, GLOBAL, s1_bit, tag_of, values};
 use crate::machine::{Machine, limit};
-use crate::state::{State, descriptor};
+use crate::state::{State, descriptor, leaf, pte};
 
 /// The cache that an entry is in, in the order in which they depend on each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,18 +91,17 @@ fn assumed_pte(machine: &Machine, state: &State, one: &Caches) -> Option<String>
     let (space, ipa) = (0..limit::SPACES as u8)
         .flat_map(|space| (0..limit::IPAS as u8).map(move |ipa| (Space(space), Ipa(ipa))))
         .find(|(space, ipa)| one.s1[cell] & s1_bit(*space, *ipa) != 0)?;
-    let page = Page((cell % limit::PAGES) as u8);
-    let vmid = Vmid((cell / limit::PAGES / limit::ASIDS) as u8);
-    debug_assert!(
-        tag(vmid, Asid((cell / limit::PAGES % limit::ASIDS) as u8), page) == cell,
-        "a cell is one tag"
-    );
+    let (vmid, asid, page) = tag_of(cell);
+    let entry = pte::new(ipa, asid == GLOBAL);
     let own = machine.vm_of(machine.viommu_of(space));
     let reads_own = (0..machine.bounds.devices)
         .flat_map(|device| Machine::stage_2_in_use(&state.caches, vocab::Device(device)))
         .any(|used| used == (vmid, own));
-    if reads_own && state.memory.ipa(space, page) == Some(ipa) {
+    if reads_own && state.memory.pte[leaf(space, page)] == entry {
         return None;
     }
-    Some(format!("pte({space}, {page}) = {ipa}"))
+    Some(format!(
+        "pte({space}, {page}) = {}",
+        names::leaf_entry(entry)
+    ))
 }

@@ -6,6 +6,7 @@ use crate::caches::{Caches, GLOBAL, atc_tag, cd0, cd1, s1_bit, s2_tag, ste0, ste
 use crate::command::{GUEST_VMID, Tags, ssid_0_tag};
 use crate::machine::{Machine, limit};
 use crate::program::Kind;
+use crate::state::pte;
 
 impl Machine {
     /// `guest 0`, or `guest 0.1` for the second thread of a VM that has several.
@@ -267,6 +268,15 @@ pub(super) fn cd_word0(value: u8) -> String {
         None => "V=0".to_owned(),
         Some((asid, true)) => format!("V=1 {asid}"),
         Some((asid, false)) => format!("V=1 EPD0=1 {asid}"),
+    }
+}
+
+/// A stage-1 leaf entry as memory holds it: `ipa 0`, `global ipa 0`, `none`.
+pub(super) fn leaf_entry(entry: u8) -> String {
+    match pte::decode(entry) {
+        None => "none".to_owned(),
+        Some((ipa, false)) => ipa.to_string(),
+        Some((ipa, true)) => format!("global {ipa}"),
     }
 }
 

@@ -28,6 +28,12 @@ pub(super) struct Retraced {
     pub owed: Tags,
     /// What was reported as handled and not completed.
     pub unkept: Tags,
+    /// Whether commands were left in the guest's queue when it was told of success.
+    pub left: bool,
+    /// Whether a SYNC of the guest was consumed without being forwarded.
+    pub passed: bool,
+    /// Whether what was taken of an array so far was reported as handled.
+    pub reported: bool,
     /// Whether the operation or call ended, and how.
     pub ended: Option<bool>,
     /// Whether it has only begun, and waits at the step.
@@ -46,6 +52,9 @@ impl Retraced {
             queued: Vec::new(),
             owed: Tags::default(),
             unkept: Tags::default(),
+            left: false,
+            passed: false,
+            reported: false,
             ended: None,
             waits: false,
         }
@@ -60,11 +69,18 @@ impl Retraced {
                 self.owed = self.owed.union(this.asked);
                 self.unkept = self.unkept.union(this.owed);
                 if this.batch[0] != 0 {
+                    self.left = true;
                     self.unkept = self.unkept.union(this.asked);
                 }
             }
-            Instr::Cut { .. } => self.unkept = self.unkept.union(this.asked).union(this.owed),
-            Instr::Report => self.unkept = self.unkept.union(this.owed),
+            Instr::Cut { every, .. } if this.syncs_after_next(every) != 0 => {
+                self.passed = true;
+                self.unkept = self.unkept.union(this.asked).union(this.owed);
+            }
+            Instr::Report => {
+                self.reported = true;
+                self.unkept = self.unkept.union(this.owed);
+            }
             Instr::Return => self.ended = Some(true),
             Instr::Fail => self.ended = Some(false),
             _ => {}

@@ -272,7 +272,7 @@ fn a_story_from_map_to_an_unmap_that_forgets_the_atc() {
     ];
     assert_eq!(told, expected);
     assert_eq!(
-        violation(&machine, &state, PropertyId::S1),
+        violation(&machine, None, &state, PropertyId::S1),
         "device 0 ssid 1 can reach frame 0 through its ATC at page 0, which no space bound there grants"
     );
 }
@@ -300,7 +300,7 @@ fn threads_of_one_guest_are_told_apart_and_a_refusal_is_told() {
     );
     let (_, state) = tell(&machine, &[begin(1, [1, 1, 0], 0)]);
     assert_eq!(
-        violation(&machine, &state, PropertyId::Live),
+        violation(&machine, None, &state, PropertyId::Live),
         "guest 0.0 in bind(device 0 ssid 0, space 0) waits at `let asid = asid(space 0)`"
     );
     let bound = [
@@ -313,7 +313,7 @@ fn threads_of_one_guest_are_told_apart_and_a_refusal_is_told() {
     ];
     let (_, state) = tell(&machine, &bound);
     assert_eq!(
-        violation(&machine, &state, PropertyId::Alias),
+        violation(&machine, None, &state, PropertyId::Alias),
         "nothing is wrong with P-ALIAS"
     );
     let unmap = [&bound[..], &[begin(2, [1, 1, 0], 0), GO, GO]].concat();
@@ -353,7 +353,7 @@ fn an_offence_names_what_was_not_issued() {
         ]
     );
     assert_eq!(
-        violation(&machine, &state, PropertyId::S1),
+        violation(&machine, None, &state, PropertyId::S1),
         "device 0 ssid 0 can reach frame 0 through the TLB (vmid 0 asid 0) and its ATC at page 0, \
          which no space bound there grants"
     );
@@ -432,6 +432,43 @@ fn what_an_operation_wrote_and_who_waits() {
 }
 
 #[test]
+fn a_global_leaf_that_a_program_wrote_is_told_as_such() {
+    let mut machine = machine(1);
+    machine.caches = CacheMode::Scheduled;
+    for instr in &mut machine.code.instrs {
+        if let Instr::Pte { global, .. } = instr {
+            *global = true;
+        }
+    }
+    let bound = [
+        begin(0, [1, 1, 1], 0),
+        begin(1, [1, 1, 0], 0),
+        GO,
+        GO,
+        GO,
+        GO,
+    ];
+    let (_, mut state) = tell(&machine, &bound);
+    assert!(
+        written(&machine, &machine.initial(), &state)
+            .contains(&"pte(space 0, page 0) = global ipa 0".to_owned())
+    );
+    let mut fetched = Vec::new();
+    while let Some((byte, bit)) = machine.fetchable(&state).bits().next() {
+        assert_eq!(assumed(&machine, &state, (byte, bit)), None);
+        fetched.push(entry(&machine, (byte, bit)));
+        let Outcome::Next(after, _) = machine.apply(&state, Step::Fill(byte, bit)) else {
+            panic!("a fetch is always possible")
+        };
+        state = after;
+    }
+    assert!(
+        fetched.contains(&"vmid 0 global page 0 -> ipa 0 by space 0".to_owned()),
+        "{fetched:?}"
+    );
+}
+
+#[test]
 fn what_guest_memory_must_have_held_is_said() {
     let mut machine = machine(1);
     machine.caches = CacheMode::Scheduled;
@@ -450,6 +487,10 @@ fn what_guest_memory_must_have_held_is_said() {
     assert_eq!(everything(&machine), [""; 0]);
     machine.threat = Threat::Scribbling;
     let held = everything(&machine);
+    assert!(
+        held.contains(&"pte(space 0, page 0) = global ipa 0".to_owned()),
+        "{held:?}"
+    );
     assert!(
         held.contains(&"cd(device 0 ssid 0) = V=1 asid 0".to_owned()),
         "{held:?}"

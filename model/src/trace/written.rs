@@ -2,7 +2,7 @@
 
 use vocab::{Asid, Device, Ipa, Page, Slot, Space, Viommu, Vm, Vmid};
 
-use super::names::{cd_word0, cd_word1, ste_word0, ste_word2};
+use super::names::{cd_word0, cd_word1, leaf_entry, ste_word0, ste_word2};
 use crate::machine::Machine;
 use crate::state::{Memory, State, descriptor, leaf};
 
@@ -18,7 +18,7 @@ pub fn written(machine: &Machine, before: &State, after: &State) -> Vec<String> 
     for space in (0..machine.bounds.spaces).map(Space) {
         for page in (0..machine.bounds.pages).map(Page) {
             let place = leaf(space, page);
-            let value = id(new.pte[place], Ipa);
+            let value = leaf_entry(new.pte[place]);
             tell(
                 old.pte[place] != new.pte[place],
                 format!("pte({space}, {page}) = {value}"),

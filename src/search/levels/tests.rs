@@ -6,7 +6,7 @@ use crate::search::{Limits, Why};
 use proptest::prelude::*;
 use std::sync::atomic::AtomicBool;
 
-const ALL: u16 = 0xff;
+const ALL: u16 = u16::MAX;
 
 fn within(toy: &Toy, limits: Limits, interrupt: bool) -> Found<Vec<u8>> {
     let interrupt = AtomicBool::new(interrupt);
