@@ -57,7 +57,7 @@ fn states(machine: &Arc<Machine>, path: &[Step]) -> Vec<State> {
 #[test]
 fn nothing_can_be_left_out_of_what_is_left() {
     for path in [
-        "specs/mutants/atc-before-tlbi.toml",
+        "specs/corpus/b01-atc-before-tlbi.toml",
         "specs/mutants/one-sync-for-both.toml",
         "specs/mutants/torn-bind.toml",
     ] {
@@ -91,7 +91,7 @@ fn nothing_can_be_left_out_of_what_is_left() {
 
 #[test]
 fn an_end_that_scheduled_hardware_cannot_reach_is_not_told() {
-    let (saturated, path) = found("specs/mutants/atc-before-tlbi.toml");
+    let (saturated, path) = found("specs/corpus/b01-atc-before-tlbi.toml");
     let machine = scheduled(&saturated);
     let goal = Goal {
         machine: &machine,
@@ -104,7 +104,7 @@ fn an_end_that_scheduled_hardware_cannot_reach_is_not_told() {
 
 #[test]
 fn a_trace_without_a_violation_is_refused() {
-    let (saturated, path) = found("specs/mutants/atc-before-tlbi.toml");
+    let (saturated, path) = found("specs/corpus/b01-atc-before-tlbi.toml");
     let about = About {
         spec: "a".to_owned(),
         title: "b".to_owned(),

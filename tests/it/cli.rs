@@ -313,7 +313,7 @@ fn list_and_help_have_what_they_promise() {
 
 #[test]
 fn explain_tells_a_story_or_says_that_there_is_none() {
-    let spec = "specs/mutants/atc-before-tlbi.toml";
+    let spec = "specs/corpus/b01-atc-before-tlbi.toml";
     let (code, story) = outcome(&["explain", "--scope", "quick", spec, "P-S1"]);
     assert_eq!(code, 0);
     assert!(story.contains("\nBecause   the ATC entry"), "{story}");
