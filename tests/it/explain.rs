@@ -31,20 +31,9 @@ fn tell(spec: &Spec, id: PropertyId, (threat, devices): Pair) -> Result<Story, S
     }
 }
 
-fn mutant(name: &str) -> Spec {
-    let path = Path::new(MUTANTS).join(name).with_extension("toml");
-    if path.is_file() {
-        return runs::read(&path);
-    }
-    // Some are known bugs, whose file names begin with the bug's number.
-    let bugs = runs::specs(CORPUS).into_iter();
-    let mut bugs = bugs.filter(|spec| spec.name.ends_with(&format!("-{name}")));
-    bugs.next()
-        .unwrap_or_else(|| panic!("there is no mutant and no bug `{name}`"))
-}
-
-fn bug(name: &str) -> Spec {
-    runs::read(&Path::new(CORPUS).join(name).with_extension("toml"))
+/// A spec by its name under `specs/`.
+fn named(name: &str) -> Spec {
+    runs::read(&Path::new(SHIPPED).join(name).with_extension("toml"))
 }
 
 /// The violations that are claimed of a spec.
@@ -114,7 +103,7 @@ fn every_known_bugs_violation_has_a_story() {
 /// What honest guests wrote is what their memory holds, global or not.
 #[test]
 fn guest_memory_that_programs_wrote_is_not_called_anything() {
-    let spec = bug("b78-global-left-by-asid-scope");
+    let spec = named("corpus/b78-global-left-by-asid-scope");
     let story = tell(&spec, PropertyId::S1, HONEST).unwrap_or_else(|why| panic!("{why}"));
     let told = story.render(Format::Text);
     assert!(!told.contains("guest memory holds"), "{told}");
@@ -135,7 +124,11 @@ fn a_lie_is_told_for_what_it_is() {
         ("b33-syncs-merged", handled),
         ("b40-early-cfgi-refused", refused),
     ] {
-        let story = tell(&bug(name), PropertyId::Report, HONEST);
+        let story = tell(
+            &named(&format!("corpus/{name}")),
+            PropertyId::Report,
+            HONEST,
+        );
         let story = story.unwrap_or_else(|why| panic!("{name}: {why}"));
         assert!(story.end.starts_with(expected), "{name}: {}", story.end);
     }
@@ -147,75 +140,89 @@ fn every_cause_has_a_spec_that_has_it() {
     use PropertyId::{Alias, Cfg, Conf, Iso, Live, S1, S2, Scope};
     let expected = [
         (
-            "atc-forgotten",
+            "mutants/atc-forgotten",
             HONEST,
             S1,
             "not-at-all",
             Some("not-at-all"),
         ),
         (
-            "bind-without-cfgi",
+            "mutants/bind-without-cfgi",
             HONEST,
             Cfg,
             "too-early",
             Some("too-early"),
         ),
         (
-            "answered-early",
+            "mutants/answered-early",
             HONEST,
             S1,
             "not-synced",
             Some("not-synced"),
         ),
         (
-            "sync-on-another-queue",
+            "mutants/sync-on-another-queue",
             HONEST,
             S1,
             "wrong-queue",
             Some("wrong-queue"),
         ),
         (
-            "atc-before-tlbi",
+            "corpus/b01-atc-before-tlbi",
             HONEST,
             S1,
             "filled-from-stale",
             Some("in-flight"),
         ),
         (
-            "detach-without-cfgi",
+            "mutants/detach-without-cfgi",
             HONEST,
             S2,
             "filled-from-stale",
             Some("too-late"),
         ),
         (
-            "vmid-reused-unflushed",
+            "mutants/vmid-reused-unflushed",
             HONEST,
             Iso,
             "filled-from-stale",
             Some("not-at-all"),
         ),
         (
-            "asid-flushed-after-reuse",
+            "mutants/asid-flushed-after-reuse",
             HONEST,
             Alias,
             "not-at-all",
             Some("not-at-all"),
         ),
-        ("one-vmid-two-viommus", HONEST, S1, "memory", None),
-        ("one-vmid-two-viommus", SCRIBBLING, S1, "guest-memory", None),
-        ("asid-scope-narrowed", HONEST, Scope, "step", None),
-        ("vsid-unchecked", HOSTILE, Conf, "step", None),
-        ("lock-order", HONEST, Live, "stuck", None),
-        ("lock-kept-on-failure", HONEST, Live, "stuck", None),
+        (
+            "corpus/b27-one-vmid-two-viommus",
+            HONEST,
+            S1,
+            "memory",
+            None,
+        ),
+        (
+            "corpus/b27-one-vmid-two-viommus",
+            SCRIBBLING,
+            S1,
+            "guest-memory",
+            None,
+        ),
+        ("mutants/asid-scope-narrowed", HONEST, Scope, "step", None),
+        ("corpus/b25-vsid-unchecked", HOSTILE, Conf, "step", None),
+        ("mutants/lock-order", HONEST, Live, "stuck", None),
+        (
+            "corpus/b80e-fan-out-failure-swallowed",
+            HONEST,
+            S1,
+            "not-answered",
+            Some("not-answered"),
+        ),
+        ("mutants/lock-kept-on-failure", HONEST, Live, "stuck", None),
     ];
-    let unanswered = "b80e-fan-out-failure-swallowed";
-    let not_answered = Some("not-answered");
-    let known = [(unanswered, HONEST, S1, "not-answered", not_answered)];
-    let mutants = expected.map(|expected| (mutant(expected.0), expected));
-    let known = known.map(|expected| (bug(expected.0), expected));
-    for (spec, (name, pair, id, cause, removal)) in mutants.into_iter().chain(known) {
-        let story = tell(&spec, id, pair).unwrap_or_else(|why| panic!("{name}: {why}"));
+    for (name, pair, id, cause, removal) in expected {
+        let story = tell(&named(name), id, pair).unwrap_or_else(|why| panic!("{name}: {why}"));
         let found = (story.cause.name(), story.cause.removal());
         assert_eq!(
             found,
@@ -238,32 +245,44 @@ fn chosen_stories_read_as_they_did() {
             .join(file);
         expect_file![path].assert_eq(&story.render(format));
     };
-    let trapped = runs::read(&Path::new(SHIPPED).join("strong-guest-cd-trapped.toml"));
+    let trapped = named("strong-guest-cd-trapped");
     let text = Format::Text;
     golden(
-        &mutant("atc-before-tlbi"),
+        &named("corpus/b01-atc-before-tlbi"),
         S1,
         HONEST,
         text,
-        "atc-before-tlbi.txt",
+        "b01-atc-before-tlbi.txt",
     );
     golden(&trapped, S1, HONEST, text, "strong-guest-cd-trapped.txt");
     golden(
-        &mutant("vmid-reused-unflushed"),
+        &named("mutants/vmid-reused-unflushed"),
         Iso,
         HONEST,
         text,
         "vmid-reused-unflushed.txt",
     );
-    golden(&mutant("lock-order"), Live, HONEST, text, "lock-order.txt");
+    golden(
+        &named("mutants/lock-order"),
+        Live,
+        HONEST,
+        text,
+        "lock-order.txt",
+    );
     golden(&trapped, S1, SCRIBBLING, text, "scribbled.txt");
     for (name, id) in [
         ("b28-converted-reported", Report),
         ("b80e-fan-out-failure-swallowed", S1),
     ] {
-        golden(&bug(name), id, HONEST, text, &format!("{name}.txt"));
+        golden(
+            &named(&format!("corpus/{name}")),
+            id,
+            HONEST,
+            text,
+            &format!("{name}.txt"),
+        );
     }
-    let both = mutant("one-sync-for-both");
+    let both = named("mutants/one-sync-for-both");
     golden(&both, S1, HONEST, Format::Markdown, "one-sync-for-both.md");
     golden(&both, S1, HONEST, Format::Json, "one-sync-for-both.json");
     golden(

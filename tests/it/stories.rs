@@ -49,7 +49,8 @@ fn tell(machine: &Machine, before: &State, step: Step, after: &State) {
     let violated = machine.judge(after);
     for id in PropertyId::ALL {
         if violated & id.bit() != 0 || id == PropertyId::Live && !machine.is_idle(after) {
-            check(&violation(machine, Some((before, step)), after, id));
+            let last = Some((before, step));
+            check(&violation(machine, last, after, id));
         }
     }
 }
