@@ -1,0 +1,402 @@
+//! The fast policy: whole contexts are forgotten in O(1).
+//!
+//! Entries are tagged with an *owner*, a number that stands for an address space or a VMID at a time. Forgetting a context gives it a new
+//! owner number: old entries can never match again and are replaced when their place is needed. Numbers only grow, so that one
+//! comparison tells whether an address space is older than the last invalidation of its VMID, or of everything.
+//!
+//! It may forget too much: a range of many pages, a page that stands for several entries, an address in every ASID of a VM with many.
+
+mod config;
+mod owners;
+mod store;
+
+use super::{Caches, Leaf, Space, Table, TableOf, untagged};
+use crate::access::{AddressType, Transaction, Translation};
+use crate::context::{Context, Inherited};
+use crate::ids::{Pa, StreamId, Vmid};
+use crate::layout::{Command, Granule, RangeHint};
+use crate::stream::Stream;
+use config::{Config, Through};
+use owners::Owners;
+use store::{Store, Way};
+
+use super::range::Span;
+
+/// Entries that are looked for one by one before a whole context is forgotten instead.
+const PROBES: u64 = 64;
+/// Address spaces of one VM that are visited one by one.
+const SPACES: usize = 16;
+
+/// Caches that forget contexts in O(1).
+#[derive(Debug)]
+pub struct Fast {
+    tlb: Store,
+    ipas: Store,
+    tables: Store,
+    config: Config,
+    owners: Owners,
+    over_invalidations: u64,
+}
+
+impl Default for Fast {
+    /// 8,192 translations, 2,048 stage-2 translations and 2,048 tables: about 200 KiB.
+    fn default() -> Self {
+        Fast::new(13, 11, 11)
+    }
+}
+
+impl Fast {
+    /// Caches of 2^tlb translations, 2^ipas stage-2 translations and 2^tables tables (at least 4 each).
+    pub fn new(tlb: u8, ipas: u8, tables: u8) -> Self {
+        Fast {
+            tlb: Store::new(tlb),
+            ipas: Store::new(ipas),
+            tables: Store::new(tables),
+            config: Config::default(),
+            owners: Owners::default(),
+            over_invalidations: 0,
+        }
+    }
+
+    /// Invalidations that forgot more than they named.
+    pub const fn over_invalidations(&self) -> u64 {
+        self.over_invalidations
+    }
+
+    /// Numbers are about to run out: begin anew.
+    fn make_room(&mut self) {
+        if self.owners.nearly_exhausted() {
+            self.clear();
+        }
+    }
+
+    fn kill_span(&mut self, target: Target, span: Span) {
+        let (store, owner, sizes, fractured) = match target {
+            Target::Space(slot) => {
+                let space = self.owners.space_at(slot);
+                (&mut self.tlb, space.owner, space.sizes, space.fractured)
+            }
+            Target::Global(slot) => {
+                let vm = self.owners.vm_at(slot);
+                (
+                    &mut self.tlb,
+                    vm.global_owner,
+                    vm.global_sizes,
+                    vm.global_fractured,
+                )
+            }
+            Target::Stage2(slot) => {
+                let vm = self.owners.vm_at(slot);
+                (&mut self.ipas, vm.stage2_owner, vm.stage2_sizes, false)
+            }
+        };
+        let probes: u64 =
+            bits_of(sizes).fold(0, |sum, bits| span.entries(bits).saturating_add(sum));
+        if fractured || probes > PROBES {
+            self.over_invalidations += 1;
+            match target {
+                Target::Space(slot) => self.owners.renew_space(slot),
+                Target::Global(slot) => self.owners.renew_global(slot),
+                Target::Stage2(slot) => self.owners.renew_stage2(slot),
+            }
+            return;
+        }
+        for bits in bits_of(sizes) {
+            for page in span.first >> bits..=span.last >> bits {
+                store.kill(page, bits, owner);
+            }
+        }
+    }
+
+    /// NH_VA of one space; its cached tables go too, unless `leaf`.
+    fn forget_in_space(&mut self, slot: u32, span: Span, leaf: bool) {
+        if self.owners.space_is_stale(slot) {
+            return;
+        }
+        self.kill_span(Target::Space(slot), span);
+        if !leaf {
+            self.owners.renew_walk(slot);
+        }
+    }
+
+    fn forget_global(&mut self, vm: u32, span: Span) {
+        if !self.owners.global_is_stale(vm) {
+            self.kill_span(Target::Global(vm), span);
+        }
+    }
+}
+
+/// Whose entries [`Fast::kill_span`] looks for.
+#[derive(Clone, Copy)]
+enum Target {
+    Space(u32),
+    Global(u32),
+    Stage2(u32),
+}
+
+/// The sizes in a mask.
+fn bits_of(mut sizes: u64) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        if sizes == 0 {
+            return None;
+        }
+        let bits = sizes.trailing_zeros() as u8;
+        sizes &= sizes - 1;
+        Some(bits)
+    })
+}
+
+#[inline]
+fn find(store: &Store, owner: u32, sizes: u64, input: u64) -> Option<(Way, u8)> {
+    for bits in bits_of(sizes) {
+        if let Some(way) = store.get(input >> bits, bits, owner) {
+            return Some((way, bits));
+        }
+    }
+    None
+}
+
+fn leaf_of((way, bits): (Way, u8), global: bool) -> Leaf {
+    Leaf {
+        base: way.base(),
+        page_bits: bits,
+        rights: way.rights(),
+        global,
+        named_bits: bits,
+    }
+}
+
+impl Caches for Fast {
+    #[inline]
+    fn route(&mut self, transaction: &Transaction) -> Option<Translation> {
+        if transaction.address_type == AddressType::Translated {
+            return None;
+        }
+        let route = self.config.route(transaction.sid, transaction.ssid)?;
+        let input = transaction.address.0;
+        let found = match route.through {
+            Through::Stage2(slot) => {
+                let vm = self.owners.fresh_stage2(slot)?;
+                // A stage-2 input has no ignored bits: what a tag cannot hold is not found.
+                if input >> 52 != 0 {
+                    return None;
+                }
+                find(&self.ipas, vm.stage2_owner, vm.stage2_sizes, input)
+            }
+            Through::Space { slot, tbi } => {
+                let half = (input >> 55 & 1) as usize;
+                let top = input >> 56;
+                if !tbi[half] && top != if half == 1 { 0xff } else { 0 } {
+                    return None;
+                }
+                let input = untagged(input);
+                let (space, vm) = self.owners.fresh_space(slot)?;
+                match find(&self.tlb, space.owner, space.sizes, input) {
+                    Some(found) => Some(found),
+                    None if vm.global_sizes != 0 => {
+                        find(&self.tlb, vm.global_owner, vm.global_sizes, input)
+                    }
+                    None => None,
+                }
+            }
+        };
+        let (way, bits) = found?;
+        if !way
+            .rights()
+            .contains(route.overridden(transaction.access).needs())
+        {
+            return None;
+        }
+        Some(Translation {
+            pa: Pa(way.base() | (input & ((1 << bits) - 1))),
+            page_bits: bits,
+            rights: way.rights(),
+        })
+    }
+
+    fn keep_route(
+        &mut self,
+        transaction: &Transaction,
+        stream: &Stream,
+        context: Option<&Context>,
+    ) {
+        self.make_room();
+        let through = match context {
+            None => Through::Stage2(self.owners.vm(stream.vmid)),
+            Some(context) => Through::Space {
+                slot: self.owners.space(Space {
+                    vmid: stream.vmid,
+                    asid: context.asid,
+                }),
+                tbi: context.tbi,
+            },
+        };
+        self.config.keep_route(transaction, stream, through);
+    }
+
+    fn stream(&mut self, sid: StreamId) -> Option<Stream> {
+        self.config.stream(sid)
+    }
+
+    fn keep_stream(&mut self, sid: StreamId, stream: &Stream) {
+        self.config.keep_stream(sid, stream);
+    }
+
+    fn context(&mut self, sid: StreamId, index: u32) -> Option<Context> {
+        self.config.context(sid, index)
+    }
+
+    fn keep_context(&mut self, sid: StreamId, index: u32, context: &Context) {
+        self.config.keep_context(sid, index, context);
+    }
+
+    fn translation(&mut self, space: Space, va: u64) -> Option<Leaf> {
+        self.make_room();
+        let slot = self.owners.space(space);
+        let (space, vm) = self.owners.fresh_space(slot)?;
+        if let Some(found) = find(&self.tlb, space.owner, space.sizes, va) {
+            return Some(leaf_of(found, false));
+        }
+        find(&self.tlb, vm.global_owner, vm.global_sizes, va).map(|found| leaf_of(found, true))
+    }
+
+    fn keep_translation(&mut self, space: Space, va: u64, leaf: &Leaf) {
+        self.make_room();
+        let slot = self.owners.space(space);
+        let owner = self.owners.note_leaf(slot, leaf);
+        self.tlb
+            .put(va >> leaf.page_bits, leaf.page_bits, owner, Way::leaf(leaf));
+    }
+
+    fn stage2(&mut self, vmid: Vmid, ipa: u64) -> Option<Leaf> {
+        self.make_room();
+        let slot = self.owners.vm(vmid);
+        let vm = self.owners.vm_at(slot);
+        find(&self.ipas, vm.stage2_owner, vm.stage2_sizes, ipa).map(|found| leaf_of(found, false))
+    }
+
+    fn keep_stage2(&mut self, vmid: Vmid, ipa: u64, leaf: &Leaf) {
+        self.make_room();
+        let slot = self.owners.vm(vmid);
+        let owner = self.owners.note_stage2(slot, leaf);
+        self.ipas.put(
+            ipa >> leaf.page_bits,
+            leaf.page_bits,
+            owner,
+            Way::leaf(leaf),
+        );
+    }
+
+    fn table(
+        &mut self,
+        of: TableOf,
+        granule: Granule,
+        start_level: u8,
+        input: u64,
+    ) -> Option<Table> {
+        self.make_room();
+        let owner = self.owners.table_owner(of);
+        // Level 1 tables are few and near the root: not worth a probe.
+        (start_level.max(1) + 1..=3).rev().find_map(|level| {
+            let bits = granule.entry_bits(level - 1);
+            let way = self.tables.get(input >> bits, bits, owner)?;
+            Some(Table {
+                level,
+                base: way.base(),
+                inherited: Inherited(way.low()),
+            })
+        })
+    }
+
+    fn keep_table(&mut self, of: TableOf, granule: Granule, input: u64, table: &Table) {
+        if table.level < 2 {
+            return;
+        }
+        self.make_room();
+        let owner = self.owners.table_owner(of);
+        let bits = granule.entry_bits(table.level - 1);
+        self.tables
+            .put(input >> bits, bits, owner, Way::table(table));
+    }
+
+    fn invalidate(&mut self, command: &Command) {
+        self.make_room();
+        match *command {
+            Command::CfgiSte { sid, .. } => self.config.forget_stream(sid),
+            Command::CfgiSteRange { sid, range } => self.config.forget_streams(sid, range),
+            Command::CfgiCd { sid, ssid, .. } => self.config.forget_context(sid, ssid.0),
+            Command::CfgiCdAll { sid } => self.config.forget_contexts(sid),
+            Command::TlbiNhAll { vmid } => self.owners.forget_stage1_of(vmid),
+            Command::TlbiNhAsid { vmid, asid } => self.owners.forget_space(Space { vmid, asid }),
+            Command::TlbiNhVa {
+                vmid,
+                asid,
+                address,
+                leaf,
+                hint,
+            } => {
+                let span = Span::new(address.0, hint);
+                if let Some(slot) = self.owners.known_space(Space { vmid, asid }) {
+                    self.forget_in_space(slot, span, leaf);
+                }
+                if let Some(vm) = self.owners.known_vm(vmid) {
+                    self.forget_global(vm, span);
+                }
+            }
+            Command::TlbiNhVaa {
+                vmid,
+                address,
+                leaf,
+                hint,
+            } => self.forget_va_of_all(vmid, Span::new(address.0, hint), leaf),
+            Command::TlbiS12Vmall { vmid } => self.owners.forget_vm(vmid),
+            Command::TlbiS2Ipa {
+                vmid,
+                address,
+                leaf,
+                hint,
+            } => self.forget_ipa(vmid, address.0, hint, leaf),
+            Command::TlbiNsnhAll => self.owners.forget_all(),
+            _ => {}
+        }
+    }
+
+    fn clear(&mut self) {
+        self.tlb.clear();
+        self.ipas.clear();
+        self.tables.clear();
+        self.config = Config::default();
+        self.owners = Owners::default();
+    }
+}
+
+impl Fast {
+    fn forget_va_of_all(&mut self, vmid: Vmid, span: Span, leaf: bool) {
+        let Some(vm) = self.owners.known_vm(vmid) else {
+            return;
+        };
+        let spaces = self.owners.spaces_of(vm).len();
+        if spaces > SPACES {
+            self.over_invalidations += 1;
+            self.owners.forget_stage1_of(vmid);
+            return;
+        }
+        for nth in 0..spaces {
+            let slot = self.owners.spaces_of(vm)[nth];
+            self.forget_in_space(slot, span, leaf);
+        }
+        self.forget_global(vm, span);
+    }
+
+    fn forget_ipa(&mut self, vmid: Vmid, ipa: u64, hint: RangeHint, leaf: bool) {
+        let Some(vm) = self.owners.known_vm(vmid) else {
+            return;
+        };
+        if !self.owners.stage2_is_stale(vm) {
+            self.kill_span(Target::Stage2(vm), Span::new(ipa, hint));
+        }
+        if !leaf {
+            self.owners.renew_stage2_walk(vm);
+        }
+    }
+}

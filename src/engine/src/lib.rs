@@ -1,0 +1,43 @@
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod broadcast;
+pub mod cache;
+mod command_queue;
+mod context;
+mod event_queue;
+mod fault;
+mod features;
+mod gerror;
+mod ids;
+pub mod layout;
+mod memory;
+mod queue;
+mod registers;
+mod smmu;
+mod stall;
+mod stream;
+mod sync;
+mod tables;
+mod tbu;
+mod translate;
+mod walk;
+
+pub use access::{Access, AddressType, Outcome, Refusal, Rights, Transaction, Translation};
+pub use broadcast::{Broadcast, Full, Message, Reader};
+pub use command_queue::{
+    AtcInvalidation, CommandError, CommandQueue, Endpoints, Stopped, TimedOut,
+};
+pub use context::{Context, Inherited, Region};
+pub use event_queue::EventQueue;
+pub use fault::{Fault, Origin, TranslationFault};
+pub use features::{Features, StallModel};
+pub use gerror::{Gerror, GlobalError};
+pub use ids::{Asid, Iova, Ipa, Pa, Stag, StreamId, SubstreamId, Vmid};
+pub use memory::ExternalAbort;
+pub use registers::{Registers, StreamTableFormat};
+pub use smmu::Smmu;
+pub use stream::{Ats, CdTable, CdTableFormat, DefaultSubstream, Stage2, Stream};
+pub use tables::Tables;
+pub use tbu::{Burst, Tbu};
+pub use translate::AtsReply;
