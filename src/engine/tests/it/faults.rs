@@ -4,7 +4,6 @@ use engine::{Access, AddressType, Features, Iova, Outcome, StallModel, StreamId,
 
 use crate::support::guest::*;
 use crate::support::tables::{Pages, Tree};
-use crate::support::*;
 
 /// Bits of word 1 of a record.
 const RNW: u64 = 1 << 35;

@@ -19,7 +19,6 @@ pub const SID: StreamId = StreamId(5);
 pub const READ: Access = Access::READ;
 pub const WRITE: Access = Access::WRITE;
 
-pub const PAGE: u64 = 0x1000;
 /// Stage 1: valid for both privileges and directions: AP 01, AF, nG, executable by nobody privileged or not.
 pub const S1_RW: u64 = 1 << 6 | 1 << 10 | 1 << 11;
 /// Stage 2: readable, writable, AF.

@@ -5,6 +5,3 @@
 
 pub mod guest;
 pub mod tables;
-
-pub use guest::{Guest, READ, SID, WRITE, event};
-pub use tables::{Shape, Tree};
