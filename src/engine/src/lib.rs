@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod atc;
 mod broadcast;
 pub mod cache;
 mod command_queue;
@@ -10,6 +11,8 @@ mod fault;
 mod features;
 mod gerror;
 mod ids;
+#[cfg(feature = "iommu")]
+mod iommu;
 pub mod layout;
 mod memory;
 mod queue;
@@ -24,6 +27,7 @@ mod translate;
 mod walk;
 
 pub use access::{Access, AddressType, Outcome, Refusal, Rights, Transaction, Translation};
+pub use atc::{Atc, AtcMiss};
 pub use broadcast::{Broadcast, Full, Message, Reader};
 pub use command_queue::{
     AtcInvalidation, CommandError, CommandQueue, Endpoints, Stopped, TimedOut,
@@ -34,6 +38,8 @@ pub use fault::{Fault, Origin, TranslationFault};
 pub use features::{Features, StallModel};
 pub use gerror::{Gerror, GlobalError};
 pub use ids::{Asid, Iova, Ipa, Pa, Stag, StreamId, SubstreamId, Vmid};
+#[cfg(feature = "iommu")]
+pub use iommu::{Guard, StreamIommu};
 pub use memory::ExternalAbort;
 pub use registers::{Registers, StreamTableFormat};
 pub use smmu::Smmu;

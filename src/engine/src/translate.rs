@@ -402,7 +402,10 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
             (_, Ats::SplitStage) => self.split_stage(transaction, &stream, &mut failing),
         };
         let reply = match answer {
-            Ok(translation) => AtsReply::Success(translation),
+            Ok(translation) => AtsReply::Success(Translation {
+                rights: as_overridden(translation.rights, &stream),
+                ..translation
+            }),
             Err(fault) if fault.is_translation_related() => AtsReply::Success(Translation {
                 pa: Pa(0),
                 page_bits: 12,
@@ -478,6 +481,24 @@ const fn stage2_policy(stage2: &Stage2) -> Policy {
         record: stage2.record,
         stall: stage2.stall,
     }
+}
+
+/// The rights that accesses have after STE.{PRIVCFG,INSTCFG}, by what they are before: 13.7 "PCIe permission attribute interpretation".
+fn as_overridden(rights: Rights, stream: &Stream) -> Rights {
+    let unprivileged = rights.0 & Rights::UNPRIVILEGED.0;
+    let privileged = rights.0 >> 3;
+    let (unprivileged, privileged) = match stream.privileged {
+        None => (unprivileged, privileged),
+        Some(false) => (unprivileged, unprivileged),
+        Some(true) => (privileged, privileged),
+    };
+    let of_one = |rights: u8| match stream.instruction {
+        None => rights,
+        // Reads, bit 0, and instruction fetches, bit 2, are all one or all the other.
+        Some(false) => rights & 3 | (rights & 1) << 2,
+        Some(true) => rights & 6 | rights >> 2 & 1,
+    };
+    Rights(of_one(unprivileged) | of_one(privileged) << 3)
 }
 
 /// The SubstreamID rules: STE.{S1DSS,S1CDMax}, 7.3.7 F_STREAM_DISABLED, 7.3.9 C_BAD_SUBSTREAMID.

@@ -13,13 +13,27 @@ use crate::support::tables::{Leaf, Tree};
 
 #[derive(Clone, Debug)]
 enum Step {
-    Access { sid: u32, page: u64, kind: u8 },
+    Access {
+        sid: u32,
+        page: u64,
+        kind: u8,
+    },
     /// A stage-1 page is mapped anew (or mapped at last), then invalidated in this way.
-    Remap { page: u64, to: u64, attributes: u8, how: u8 },
+    Remap {
+        page: u64,
+        to: u64,
+        attributes: u8,
+        how: u8,
+    },
     /// A stage-2 page of data moves.
-    Move { page: u64, how: u8 },
+    Move {
+        page: u64,
+        how: u8,
+    },
     /// The other stream's CD gets another ASID.
-    Asid { asid: u16 },
+    Asid {
+        asid: u16,
+    },
 }
 
 const DATA: u64 = 0x9_0000_0000;
@@ -35,7 +49,11 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Pages 0 to 7 are pages of 4 KiB; 8 to 11 lie in a block of 2 MiB each, which stage 2 maps in part.
 fn address(page: u64) -> u64 {
-    if page < 8 { page * 0x1000 } else { (page - 7) * 0x20_0000 + 0x3000 }
+    if page < 8 {
+        page * 0x1000
+    } else {
+        (page - 7) * 0x20_0000 + 0x3000
+    }
 }
 
 struct World {
@@ -51,12 +69,25 @@ fn world() -> World {
     let (inner, mut outer, _) = nested(&mut guest, K4, K4_S2);
     for page in 0..8 {
         let ipa = DATA + page * 0x1000;
-        assert!(outer.map(&mut Host(&mut guest), ipa, 0x5000_0000 + page * 0x1000, 3, S2_RW, 0));
+        assert!(outer.map(
+            &mut Host(&mut guest),
+            ipa,
+            0x5000_0000 + page * 0x1000,
+            3,
+            S2_RW,
+            0
+        ));
     }
     let second_cd = guest.area(64);
     guest.write(second_cd, &cd(&inner, 8));
     guest.set_ste(StreamId(6), ste_nested(second_cd + GUEST_OFFSET, &outer, 3));
-    World { guest, inner, outer, second_cd, hits_possible: 0 }
+    World {
+        guest,
+        inner,
+        outer,
+        second_cd,
+        hits_possible: 0,
+    }
 }
 
 impl World {
@@ -64,28 +95,49 @@ impl World {
     fn change(&mut self, step: &Step, asid: u16) -> Vec<[u64; 2]> {
         match *step {
             Step::Access { .. } => vec![],
-            Step::Remap { page, to, attributes, how } => {
+            Step::Remap {
+                page,
+                to,
+                attributes,
+                how,
+            } => {
                 let va = address(page);
-                let (level, bytes) = if page < 8 { (3, 0x1000) } else { (2, 0x20_0000) };
+                let (level, bytes) = if page < 8 {
+                    (3, 0x1000)
+                } else {
+                    (2, 0x20_0000)
+                };
                 let base = va / bytes * bytes;
                 if let Some(leaf) = self.inner.find(va).copied() {
                     self.inner.unmap(&Inner(&mut self.guest), &leaf);
                 }
                 // AP and nG; a global page belongs to both ASIDs, which share these tables.
-                let bits = u64::from(attributes & 3) << 6 | 1 << 10 | u64::from(attributes >> 2 & 1) << 11;
+                let bits =
+                    u64::from(attributes & 3) << 6 | 1 << 10 | u64::from(attributes >> 2 & 1) << 11;
                 let target = (DATA + to * 0x1000) / bytes * bytes;
-                assert!(self.inner.map(&mut Inner(&mut self.guest), base, target, level, bits, 0));
+                assert!(
+                    self.inner
+                        .map(&mut Inner(&mut self.guest), base, target, level, bits, 0)
+                );
                 let vm = 3 << 32;
                 let asids = [7u64, u64::from(asid)];
                 match how {
-                    0 => asids.map(|asid| [0x12 | vm | asid << 48, va / 0x1000 * 0x1000 | 1]).to_vec(),
+                    0 => asids
+                        .map(|asid| [0x12 | vm | asid << 48, va / 0x1000 * 0x1000 | 1])
+                        .to_vec(),
                     1 => vec![[0x13 | vm, va / 0x1000 * 0x1000]],
                     2 => vec![[0x10 | vm, 0]],
                     3 => vec![[0x30, 0]],
                     // A range of two blocks, or of one page by its level.
-                    4 => asids.map(|asid| [0x12 | 1 << 12 | 9 << 20 | vm | asid << 48, base | 1 << 10]).to_vec(),
+                    4 => asids
+                        .map(|asid| [0x12 | 1 << 12 | 9 << 20 | vm | asid << 48, base | 1 << 10])
+                        .to_vec(),
                     // By ASID only what is not global is forgotten: the page is named too.
-                    _ => asids.map(|asid| [0x11 | vm | asid << 48, 0]).into_iter().chain([[0x13 | vm, base | 1]]).collect(),
+                    _ => asids
+                        .map(|asid| [0x11 | vm | asid << 48, 0])
+                        .into_iter()
+                        .chain([[0x13 | vm, base | 1]])
+                        .collect(),
                 }
             }
             Step::Move { page, how } => {
@@ -93,12 +145,18 @@ impl World {
                 let leaf: Leaf = *self.outer.find(ipa).expect("data pages stay mapped");
                 self.outer.unmap(&Host(&mut self.guest), &leaf);
                 let output = leaf.output ^ 0x1000_0000;
-                assert!(self.outer.map(&mut Host(&mut self.guest), ipa, output, 3, S2_RW, 0));
+                assert!(
+                    self.outer
+                        .map(&mut Host(&mut self.guest), ipa, output, 3, S2_RW, 0)
+                );
                 // Combined entries need their own invalidation (4.4.3).
                 match how {
                     0 => vec![[0x2a | 3 << 32, ipa | 1], [0x46, 0], [0x10 | 3 << 32, 0]],
                     1 => vec![[0x28 | 3 << 32, 0]],
-                    _ => vec![[0x2a | 3 << 12 | 3 << 32, ipa / 0x4000 * 0x4000 | 1 << 10], [0x10 | 3 << 32, 0]],
+                    _ => vec![
+                        [0x2a | 3 << 12 | 3 << 32, ipa / 0x4000 * 0x4000 | 1 << 10],
+                        [0x10 | 3 << 32, 0],
+                    ],
                 }
             }
             Step::Asid { asid } => {
@@ -114,7 +172,12 @@ fn compare<C: Caches>(
     transaction: &Transaction,
     answer: &Result<engine::Translation, engine::Refusal>,
 ) -> Result<(), TestCaseError> {
-    prop_assert_eq!(&tbu.burst().translate(transaction), answer, "{:?}", transaction);
+    prop_assert_eq!(
+        &tbu.burst().translate(transaction),
+        answer,
+        "{:?}",
+        transaction
+    );
     Ok(())
 }
 
@@ -185,11 +248,24 @@ fn write(memory: &GuestMemoryMmap<()>, at: u64, word: u64) {
 fn snapshot(guest: &Guest) -> Vec<u64> {
     use vm_memory::{Bytes, GuestAddress};
     let mut bytes = vec![0; 0x4_0000];
-    guest.smmu.memory().read_slice(&mut bytes, GuestAddress(BASE)).expect("in memory");
-    bytes.chunks_exact(8).map(|chunk| u64::from_le_bytes(chunk.try_into().expect("8 bytes"))).collect()
+    guest
+        .smmu
+        .memory()
+        .read_slice(&mut bytes, GuestAddress(BASE))
+        .expect("in memory");
+    bytes
+        .chunks_exact(8)
+        .map(|chunk| u64::from_le_bytes(chunk.try_into().expect("8 bytes")))
+        .collect()
 }
 
 fn differences(before: &[u64], after: &[u64]) -> Vec<(u64, u64)> {
-    let changed = before.iter().zip(after).enumerate().filter(|(_, (before, after))| before != after);
-    changed.map(|(index, (_, &after))| (BASE + index as u64 * 8, after)).collect()
+    let changed = before
+        .iter()
+        .zip(after)
+        .enumerate()
+        .filter(|(_, (before, after))| before != after);
+    changed
+        .map(|(index, (_, &after))| (BASE + index as u64 * 8, after))
+        .collect()
 }

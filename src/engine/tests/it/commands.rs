@@ -38,12 +38,40 @@ fn bench() -> Bench {
     let (mut inner, mut outer, _) = nested(&mut guest, K4, K4_S2);
     let global = S1_RW & !(1 << 11);
     for (va, attributes) in [(0, global), (0x1000, S1_RW), (0x2000, S1_RW)] {
-        assert!(inner.map(&mut Inner(&mut guest), va, 0x9_0000_0000 + va, 3, attributes, 0));
+        assert!(inner.map(
+            &mut Inner(&mut guest),
+            va,
+            0x9_0000_0000 + va,
+            3,
+            attributes,
+            0
+        ));
     }
-    assert!(inner.map(&mut Inner(&mut guest), 0x20_0000, 0x9_0020_0000, 2, S1_RW, 0));
+    assert!(inner.map(
+        &mut Inner(&mut guest),
+        0x20_0000,
+        0x9_0020_0000,
+        2,
+        S1_RW,
+        0
+    ));
     for va in ADDRESSES {
-        assert!(outer.map(&mut Host(&mut guest), 0x9_0000_0000 + va, OLD + va, 3, S2_RW, 0));
-        assert!(outer.map(&mut Host(&mut guest), 0xa_0000_0000 + va, NEW + va, 3, S2_RW, 0));
+        assert!(outer.map(
+            &mut Host(&mut guest),
+            0x9_0000_0000 + va,
+            OLD + va,
+            3,
+            S2_RW,
+            0
+        ));
+        assert!(outer.map(
+            &mut Host(&mut guest),
+            0xa_0000_0000 + va,
+            NEW + va,
+            3,
+            S2_RW,
+            0
+        ));
     }
     let at = guest.area(64);
     guest.write(at, &cd(&inner, 8));
@@ -56,10 +84,15 @@ type Seen = [u64; 8];
 /// Where both streams' addresses lead, cut to old and new.
 fn look<C: Caches>(tbu: &mut Tbu<'_, GuestMemoryMmap<()>, C>) -> Seen {
     let mut seen = [0; 8];
-    let streams = [5, 6].into_iter().flat_map(|sid| ADDRESSES.map(|va| (sid, va)));
+    let streams = [5, 6]
+        .into_iter()
+        .flat_map(|sid| ADDRESSES.map(|va| (sid, va)));
     for (slot, (sid, va)) in seen.iter_mut().zip(streams) {
         let transaction = Transaction::new(StreamId(sid), None, Iova(va + 8), READ);
-        let translation = tbu.burst().translate(&transaction).expect("mapped before and after");
+        let translation = tbu
+            .burst()
+            .translate(&transaction)
+            .expect("mapped before and after");
         *slot = translation.pa.0 - va - 8;
     }
     seen
@@ -89,7 +122,10 @@ fn changes(command: [u64; 2]) -> [bool; 8] {
     assert_eq!(smmu.consume(queue, &()), Stopped::Empty);
     let exact = look(&mut exact);
     for (exact, fast) in exact.iter().zip(look(&mut fast)) {
-        assert!(fast == NEW || *exact == OLD, "the fast policy kept what was named");
+        assert!(
+            fast == NEW || *exact == OLD,
+            "the fast policy kept what was named"
+        );
     }
     exact.map(|pa| pa == NEW)
 }
@@ -126,41 +162,84 @@ fn tlbi_nh_va_hits_the_page_in_its_asid_and_global_pages_in_all() {
     assert_eq!(changes(command(0x1000)), [NO, YES, NO, NO, NO, NO, NO, NO]);
     assert_eq!(changes(command(0)), [YES, NO, NO, NO, YES, NO, NO, NO]);
     // Any address of a block means all of it, also where stage 2's pages are smaller.
-    assert_eq!(changes(command(0x3f_f000)), [NO, NO, NO, YES, NO, NO, NO, NO]);
+    assert_eq!(
+        changes(command(0x3f_f000)),
+        [NO, NO, NO, YES, NO, NO, NO, NO]
+    );
     // Non-leaf, and with a top byte.
-    assert_eq!(changes([command(0x2000)[0], 0x2000]), [NO, NO, YES, NO, NO, NO, NO, NO]);
+    assert_eq!(
+        changes([command(0x2000)[0], 0x2000]),
+        [NO, NO, YES, NO, NO, NO, NO, NO]
+    );
 }
 
 #[test]
 fn tlbi_nh_va_with_a_range() {
     // 2 * 2^0 pages of 4 KiB from 0x1000 on: TG 1, TTL 0, NUM 1.
-    let range = |num: u64, scale: u64, tg: u64, va: u64| [0x12 | num << 12 | scale << 20 | 3 << 32 | 7 << 48, va | tg << 10 | 1];
-    assert_eq!(changes(range(1, 0, 1, 0x1000)), [NO, YES, YES, NO, NO, NO, NO, NO]);
+    let range = |num: u64, scale: u64, tg: u64, va: u64| {
+        [
+            0x12 | num << 12 | scale << 20 | 3 << 32 | 7 << 48,
+            va | tg << 10 | 1,
+        ]
+    };
+    assert_eq!(
+        changes(range(1, 0, 1, 0x1000)),
+        [NO, YES, YES, NO, NO, NO, NO, NO]
+    );
     // 512 * 2 pages cover the block and everything below it; other ASIDs keep what is not global.
-    assert_eq!(changes(range(1, 9, 1, 0)), [YES, YES, YES, YES, YES, NO, NO, NO]);
+    assert_eq!(
+        changes(range(1, 9, 1, 0)),
+        [YES, YES, YES, YES, YES, NO, NO, NO]
+    );
     // One page of 64 KiB.
-    assert_eq!(changes([0x12 | 3 << 32 | 7 << 48, 3 << 10 | 3 << 8 | 1]), [YES, YES, YES, NO, YES, NO, NO, NO]);
+    assert_eq!(
+        changes([0x12 | 3 << 32 | 7 << 48, 3 << 10 | 3 << 8 | 1]),
+        [YES, YES, YES, NO, YES, NO, NO, NO]
+    );
 }
 
 #[test]
 fn tlbi_nh_vaa_hits_every_asid() {
-    assert_eq!(changes([0x13 | 3 << 32, 0x1001]), [NO, YES, NO, NO, NO, YES, NO, NO]);
-    assert_eq!(changes([0x13 | 3 << 32, 1]), [YES, NO, NO, NO, YES, NO, NO, NO]);
+    assert_eq!(
+        changes([0x13 | 3 << 32, 0x1001]),
+        [NO, YES, NO, NO, NO, YES, NO, NO]
+    );
+    assert_eq!(
+        changes([0x13 | 3 << 32, 1]),
+        [YES, NO, NO, NO, YES, NO, NO, NO]
+    );
     assert_eq!(changes([0x13 | 4 << 32, 1]), [NO; 8]);
 }
 
 #[test]
 fn tlbi_of_everything() {
     assert_eq!(changes([0x10 | 3 << 32, 0]), [YES; 8], "NH_ALL");
-    assert_eq!(changes([0x10 | 4 << 32, 0]), [NO; 8], "NH_ALL of another VMID");
+    assert_eq!(
+        changes([0x10 | 4 << 32, 0]),
+        [NO; 8],
+        "NH_ALL of another VMID"
+    );
     assert_eq!(changes([0x28 | 3 << 32, 0]), [YES; 8], "S12_VMALL");
-    assert_eq!(changes([0x28 | 2 << 32, 0]), [NO; 8], "S12_VMALL of another VMID");
+    assert_eq!(
+        changes([0x28 | 2 << 32, 0]),
+        [NO; 8],
+        "S12_VMALL of another VMID"
+    );
     assert_eq!(changes([0x30, 0]), [YES; 8], "NSNH_ALL");
 }
 
 #[test]
 fn commands_that_are_not_about_translations_leave_them() {
-    for command in [[0x01, 0], [0x02, 0], [0x03 | 5 << 32, 0], [0x04, 31], [0x05 | 5 << 32, 0], [0x06 | 5 << 32, 0], [0x40 | 5 << 32, 52], [0x45 | 5 << 32, 0]] {
+    for command in [
+        [0x01, 0],
+        [0x02, 0],
+        [0x03 | 5 << 32, 0],
+        [0x04, 31],
+        [0x05 | 5 << 32, 0],
+        [0x06 | 5 << 32, 0],
+        [0x40 | 5 << 32, 52],
+        [0x45 | 5 << 32, 0],
+    ] {
         assert_eq!(changes(command), [NO; 8], "{command:x?}");
     }
     // S2_IPA need not hit combined entries.
@@ -175,14 +254,26 @@ fn stage2_changes<C: Caches>(caches: C, command: [u64; 2]) -> [bool; 2] {
         assert!(tree.map(&mut Host(&mut guest), ipa, OLD + ipa, 3, S2_RW, 0));
     }
     guest.set_ste(SID, ste_s2(&tree, 3));
-    let slots: Vec<_> = tree.leaves().iter().map(|leaf| tree.leaf_slot(&Host(&mut guest), leaf)).collect();
+    let slots: Vec<_> = tree
+        .leaves()
+        .iter()
+        .map(|leaf| tree.leaf_slot(&Host(&mut guest), leaf))
+        .collect();
     guest.write(guest.queue_base, &[command, SYNC].concat());
     let words: Vec<_> = slots.iter().map(|&slot| guest.read(slot)).collect();
     let Guest { smmu, queue, .. } = &mut guest;
     let mut tbu = smmu.tbu_with(caches).unwrap();
-    let mut look = || [0x1000, 0x5000].map(|ipa| {
-        tbu.burst().translate(&Transaction::new(SID, None, Iova(ipa), READ)).unwrap().pa.0 - ipa == NEW
-    });
+    let mut look = || {
+        [0x1000, 0x5000].map(|ipa| {
+            tbu.burst()
+                .translate(&Transaction::new(SID, None, Iova(ipa), READ))
+                .unwrap()
+                .pa
+                .0
+                - ipa
+                == NEW
+        })
+    };
     assert_eq!(look(), [NO; 2]);
     for (slot, word) in slots.into_iter().zip(words) {
         Memory(smmu.memory()).write(slot + GUEST_OFFSET, word + NEW - OLD);
@@ -207,7 +298,12 @@ fn stage_2_is_forgotten_by_s2_ipa_and_not_by_nh_commands() {
     ] {
         assert_eq!(stage2_changes(exact(), command), expected, "{command:x?}");
         let fast = stage2_changes(Fast::default(), command);
-        assert!(fast.iter().zip(expected).all(|(&fast, expected)| fast >= expected), "{command:x?}");
+        assert!(
+            fast.iter()
+                .zip(expected)
+                .all(|(&fast, expected)| fast >= expected),
+            "{command:x?}"
+        );
     }
 }
 
@@ -226,7 +322,13 @@ fn config_changes<C: Caches>(caches: C, change_cd: bool, command: [u64; 2]) -> b
     let strtab = guest.strtab;
     let Guest { smmu, queue, .. } = &mut guest;
     let mut tbu = smmu.tbu_with(caches).unwrap();
-    let mut look = || tbu.burst().translate(&Transaction::new(SID, None, Iova(0), READ)).unwrap().pa.0;
+    let mut look = || {
+        tbu.burst()
+            .translate(&Transaction::new(SID, None, Iova(0), READ))
+            .unwrap()
+            .pa
+            .0
+    };
     assert_eq!(look(), OLD);
     let memory = Memory(smmu.memory());
     if change_cd {
@@ -246,24 +348,39 @@ fn config_changes<C: Caches>(caches: C, change_cd: bool, command: [u64; 2]) -> b
 fn cfgi_commands() {
     let cfgi = |op: u64, sid: u64, rest: u64| [op | sid << 32, rest];
     for (command, ste, cd) in [
-        (cfgi(0x03, 5, 1), YES, YES),       // CFGI_STE drops the CDs too
+        (cfgi(0x03, 5, 1), YES, YES), // CFGI_STE drops the CDs too
         (cfgi(0x03, 4, 1), NO, NO),
-        (cfgi(0x04, 0, 31), YES, YES),      // CFGI_ALL
-        (cfgi(0x04, 4, 0), YES, YES),       // 4 and 5
+        (cfgi(0x04, 0, 31), YES, YES), // CFGI_ALL
+        (cfgi(0x04, 4, 0), YES, YES),  // 4 and 5
         (cfgi(0x04, 6, 0), NO, NO),
-        (cfgi(0x04, 7, 1), YES, YES),       // 4 to 7: the StreamID need not be the first
+        (cfgi(0x04, 7, 1), YES, YES), // 4 to 7: the StreamID need not be the first
         (cfgi(0x04, 0xffff_ffff, 31), YES, YES),
-        (cfgi(0x05, 5, 1), NO, YES),        // CFGI_CD of SubstreamID 0
+        (cfgi(0x05, 5, 1), NO, YES), // CFGI_CD of SubstreamID 0
         (cfgi(0x05 | 1 << 12, 5, 1), NO, NO),
         (cfgi(0x05, 6, 1), NO, NO),
-        (cfgi(0x06, 5, 0), NO, YES),        // CFGI_CD_ALL
+        (cfgi(0x06, 5, 0), NO, YES), // CFGI_CD_ALL
         (cfgi(0x06, 6, 0), NO, NO),
-        (cfgi(0x30, 0, 0), NO, NO),         // TLBI is no CFGI
+        (cfgi(0x30, 0, 0), NO, NO), // TLBI is no CFGI
     ] {
-        assert_eq!(config_changes(exact(), false, command), ste, "STE, exact, {command:x?}");
-        assert_eq!(config_changes(exact(), true, command), cd, "CD, exact, {command:x?}");
-        assert_eq!(config_changes(Fast::default(), false, command), ste, "STE, fast, {command:x?}");
-        assert!(config_changes(Fast::default(), true, command) >= cd, "CD, fast, {command:x?}");
+        assert_eq!(
+            config_changes(exact(), false, command),
+            ste,
+            "STE, exact, {command:x?}"
+        );
+        assert_eq!(
+            config_changes(exact(), true, command),
+            cd,
+            "CD, exact, {command:x?}"
+        );
+        assert_eq!(
+            config_changes(Fast::default(), false, command),
+            ste,
+            "STE, fast, {command:x?}"
+        );
+        assert!(
+            config_changes(Fast::default(), true, command) >= cd,
+            "CD, fast, {command:x?}"
+        );
     }
 }
 
@@ -316,25 +433,40 @@ fn atc_inv_aligns_its_span_and_size_52_is_everything() {
 #[test]
 fn atc_inv_is_ignored_while_the_smmu_is_off() {
     let mut guest = Guest::new(Features::all());
-    guest.smmu.configure(engine::Registers { smmuen: false, ..guest.smmu.registers() });
+    guest.smmu.configure(engine::Registers {
+        smmuen: false,
+        ..guest.smmu.registers()
+    });
     let device = Device::default();
-    assert_eq!(guest.commands(&[[0x40 | 5 << 32, 52]], &device), Stopped::Empty);
+    assert_eq!(
+        guest.commands(&[[0x40 | 5 << 32, 52]], &device),
+        Stopped::Empty
+    );
     assert!(device.asked.into_inner().is_empty());
 }
 
 #[test]
 fn cerror_atc_inv_sync_stops_at_the_sync() {
     let mut guest = Guest::new(Features::all());
-    let device = Device { silent: true, ..Device::default() };
+    let device = Device {
+        silent: true,
+        ..Device::default()
+    };
     let commands = [[0x40 | 5 << 32, 52], [0x30, 0], SYNC, [0x30, 0]];
     let error = CommandError::AtcInvSync;
     assert_eq!(guest.commands(&commands, &device), Stopped::Error(error));
     assert_eq!(guest.queue.cons(), 2 | 3 << 24);
     assert!(guest.smmu.gerror().is_active(GlobalError::CommandQueue));
     // Stuck until software acknowledges; then the SYNC is tried again, and completes.
-    assert_eq!(guest.smmu.consume(&mut guest.queue, &device), Stopped::Error(error));
+    assert_eq!(
+        guest.smmu.consume(&mut guest.queue, &device),
+        Stopped::Error(error)
+    );
     guest.smmu.acknowledge(guest.smmu.gerror().gerror());
-    assert_eq!(guest.smmu.consume(&mut guest.queue, &device), Stopped::Empty);
+    assert_eq!(
+        guest.smmu.consume(&mut guest.queue, &device),
+        Stopped::Empty
+    );
     assert_eq!(guest.queue.cons() & 0xff, 4);
 }
 
@@ -342,7 +474,10 @@ fn cerror_atc_inv_sync_stops_at_the_sync() {
 fn cerror_ill_stops_at_the_command_and_software_may_replace_it() {
     let mut guest = Guest::new(Features::all());
     let commands = [SYNC, [0x30, 0], [0xff, 0], SYNC];
-    assert_eq!(guest.commands(&commands, &()), Stopped::Error(CommandError::Ill));
+    assert_eq!(
+        guest.commands(&commands, &()),
+        Stopped::Error(CommandError::Ill)
+    );
     assert_eq!(guest.queue.cons(), 2 | 1 << 24);
     assert_eq!(guest.smmu.gerror().gerror(), 1);
     guest.write(guest.queue_base + 2 * 16, &SYNC);
@@ -351,7 +486,10 @@ fn cerror_ill_stops_at_the_command_and_software_may_replace_it() {
     assert_eq!(guest.queue.cons() & 0xff, 4);
     // The next error toggles the bit back.
     assert_eq!(guest.command([0, 0]), Stopped::Error(CommandError::Ill));
-    assert_eq!((guest.smmu.gerror().gerror(), guest.smmu.gerror().gerrorn()), (0, 1));
+    assert_eq!(
+        (guest.smmu.gerror().gerror(), guest.smmu.gerror().gerrorn()),
+        (0, 1)
+    );
 }
 
 #[test]
@@ -359,7 +497,10 @@ fn cerror_abt_when_the_queue_cannot_be_read() {
     let guest = Guest::new(Features::all());
     let mut queue = CommandQueue::new(0x9000_0000, 4);
     queue.set_prod(1);
-    assert_eq!(guest.smmu.consume(&mut queue, &()), Stopped::Error(CommandError::Abt));
+    assert_eq!(
+        guest.smmu.consume(&mut queue, &()),
+        Stopped::Error(CommandError::Abt)
+    );
     assert_eq!(queue.cons(), 2 << 24);
 }
 
@@ -370,7 +511,10 @@ fn an_enhanced_queue_has_errors_of_its_own() {
     guest.write(base, &[0xff, 0]);
     let mut queue = CommandQueue::enhanced(base, 4);
     queue.set_prod(1);
-    assert_eq!(guest.smmu.consume(&mut queue, &()), Stopped::Error(CommandError::Ill));
+    assert_eq!(
+        guest.smmu.consume(&mut queue, &()),
+        Stopped::Error(CommandError::Ill)
+    );
     assert_eq!(queue.cons(), 1 << 24 | 1 << 23);
     assert!(!guest.smmu.gerror().is_active(GlobalError::CommandQueue));
     // The main queue goes on.
@@ -390,11 +534,27 @@ fn what_the_implementation_lacks_is_illegal() {
         (Features { s2p: false, ..all }, 0x2a),
         (Features { ats: false, ..all }, 0x40),
         (all, 0x41), // no PRI
-        (Features { stall_model: StallModel::TerminateOnly, ..all }, 0x44),
-        (Features { stall_model: StallModel::TerminateOnly, ..all }, 0x45),
+        (
+            Features {
+                stall_model: StallModel::TerminateOnly,
+                ..all
+            },
+            0x44,
+        ),
+        (
+            Features {
+                stall_model: StallModel::TerminateOnly,
+                ..all
+            },
+            0x45,
+        ),
     ] {
         let mut guest = Guest::new(features);
-        assert_eq!(guest.command([op, 0]), Stopped::Error(CommandError::Ill), "{op:x}");
+        assert_eq!(
+            guest.command([op, 0]),
+            Stopped::Error(CommandError::Ill),
+            "{op:x}"
+        );
     }
     let mut guest = Guest::new(Features { pri: true, ..all });
     assert_eq!(guest.command([0x41, 0]), Stopped::Empty);
@@ -404,10 +564,16 @@ fn what_the_implementation_lacks_is_illegal() {
 fn indices_wrap() {
     let mut guest = Guest::new(Features::all());
     for round in 1..=50u32 {
-        assert_eq!(guest.commands(&[SYNC, [0x30, 0], SYNC], &()), Stopped::Empty);
+        assert_eq!(
+            guest.commands(&[SYNC, [0x30, 0], SYNC], &()),
+            Stopped::Empty
+        );
         assert_eq!(guest.queue.cons(), round * 3 % 32);
     }
-    guest.smmu.configure(engine::Registers { cmdqen: false, ..guest.smmu.registers() });
+    guest.smmu.configure(engine::Registers {
+        cmdqen: false,
+        ..guest.smmu.registers()
+    });
     assert_eq!(guest.command(SYNC), Stopped::Disabled);
 }
 
@@ -416,19 +582,29 @@ fn sync_signals_by_msi_or_wire() {
     let mut guest = Guest::new(Features::all());
     let at = guest.area(64);
     guest.write(at, &[u64::MAX]);
-    assert_eq!(guest.command([0x46 | 1 << 12 | 0xdead_beef << 32, at]), Stopped::Empty);
+    assert_eq!(
+        guest.command([0x46 | 1 << 12 | 0xdead_beef << 32, at]),
+        Stopped::Empty
+    );
     assert_eq!(guest.read(at), 0xffff_ffff_dead_beef);
     assert!(!guest.smmu.take_sync_signal());
     assert_eq!(guest.command([0x46 | 1 << 12, 0]), Stopped::Empty);
     assert!(guest.smmu.take_sync_signal() && !guest.smmu.take_sync_signal());
     assert_eq!(guest.command([0x46 | 1 << 12, 0x9000_0000]), Stopped::Empty);
-    assert!(guest.smmu.gerror().is_active(GlobalError::CommandQueueMsiAbort));
+    assert!(
+        guest
+            .smmu
+            .gerror()
+            .is_active(GlobalError::CommandQueueMsiAbort)
+    );
 }
 
 #[test]
 fn sync_waits_for_a_burst_that_may_use_what_was_invalidated() {
     let mut bench = bench();
-    bench.guest.write(bench.guest.queue_base, &[[0x30, 0], SYNC].concat());
+    bench
+        .guest
+        .write(bench.guest.queue_base, &[[0x30, 0], SYNC].concat());
     let Guest { smmu, queue, .. } = &mut bench.guest;
     let mut tbu = smmu.tbu().unwrap();
     let mut idle = smmu.tbu().unwrap();
@@ -470,7 +646,8 @@ fn stall(guest: &Guest) -> Stag {
 fn resume_answers_the_transaction_that_it_names() {
     let mut guest = stalling();
     let tags = [0, 1, 2, 3].map(|_| stall(&guest));
-    let resume = |sid: u64, stag: Stag, action: u64| [0x44 | action << 12 | sid << 32, u64::from(stag.0)];
+    let resume =
+        |sid: u64, stag: Stag, action: u64| [0x44 | action << 12 | sid << 32, u64::from(stag.0)];
     // Another stream's, and a tag that nobody holds: no effect.
     assert_eq!(guest.command(resume(6, tags[0], 1)), Stopped::Empty);
     assert_eq!(guest.command(resume(5, Stag(999), 1)), Stopped::Empty);
@@ -478,7 +655,12 @@ fn resume_answers_the_transaction_that_it_names() {
     assert_eq!(guest.command(resume(5, tags[0], 1)), Stopped::Empty);
     assert_eq!(guest.command(resume(5, tags[1], 2)), Stopped::Empty);
     assert_eq!(guest.command(resume(5, tags[2], 0)), Stopped::Empty);
-    let answers = [Some(Response::Retry), Some(Response::Abort), Some(Response::RazWi), None];
+    let answers = [
+        Some(Response::Retry),
+        Some(Response::Abort),
+        Some(Response::RazWi),
+        None,
+    ];
     assert_eq!(tags.map(|stag| guest.smmu.answer(stag)), answers);
     // An answer is given once.
     assert_eq!(tags.map(|stag| guest.smmu.answer(stag)), [None; 4]);
@@ -491,7 +673,10 @@ fn stall_term_ends_every_stall_of_its_stream() {
     assert_eq!(guest.command([0x45 | 6 << 32, 0]), Stopped::Empty);
     assert_eq!(tags.map(|stag| guest.smmu.answer(stag)), [None; 2]);
     assert_eq!(guest.command([0x45 | 5 << 32, 0]), Stopped::Empty);
-    assert_eq!(tags.map(|stag| guest.smmu.answer(stag)), [Some(Response::Abort); 2]);
+    assert_eq!(
+        tags.map(|stag| guest.smmu.answer(stag)),
+        [Some(Response::Abort); 2]
+    );
 }
 
 #[test]
@@ -522,7 +707,9 @@ fn the_event_queue_overflows_once_and_loses_no_stall() {
 #[test]
 fn an_event_that_cannot_be_written_is_a_global_error() {
     let guest = Guest::new(Features::all());
-    guest.smmu.set_event_queue(engine::EventQueue::new(0x9000_0000, 3));
+    guest
+        .smmu
+        .set_event_queue(engine::EventQueue::new(0x9000_0000, 3));
     guest.access(None, 0, READ).unwrap_err();
     assert!(guest.smmu.gerror().is_active(GlobalError::EventQueueAbort));
 }

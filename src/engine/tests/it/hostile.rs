@@ -5,7 +5,9 @@
 
 use std::time::Instant;
 
-use engine::{Access, Endpoints, Features, Iova, Outcome, Stopped, StreamId, SubstreamId, Transaction, cache};
+use engine::{
+    Access, Endpoints, Features, Iova, Outcome, Stopped, StreamId, SubstreamId, Transaction, cache,
+};
 use proptest::prelude::*;
 
 use crate::support::guest::*;
@@ -20,7 +22,10 @@ fn a_table_that_points_to_itself_ends_with_the_last_level() {
         guest.write(tree.root + entry * 8, &[tree.root | S1_RW | 3]);
     }
     // The fourth level takes the table for a page.
-    assert_eq!(guest.access(None, 0x123, READ).unwrap().pa.0, tree.root + 0x123);
+    assert_eq!(
+        guest.access(None, 0x123, READ).unwrap().pa.0,
+        tree.root + 0x123
+    );
 }
 
 #[test]
@@ -53,8 +58,26 @@ fn substreams_at_the_extremes() {
     let mut guest = Guest::new(Features::all());
     for cdmax in 0..32u64 {
         for format in 0..4u64 {
-            for pointer in [BASE, BASE + SIZE - 64, 0, 0xf_ffff_ffff_ffc0, 0xff_ffff_ffff_ffc0] {
-                guest.set_ste(SID, [1 | 5 << 1 | format << 4 | pointer | cdmax << 59, 2, 0, 0, 0, 0, 0, 0]);
+            for pointer in [
+                BASE,
+                BASE + SIZE - 64,
+                0,
+                0xf_ffff_ffff_ffc0,
+                0xff_ffff_ffff_ffc0,
+            ] {
+                guest.set_ste(
+                    SID,
+                    [
+                        1 | 5 << 1 | format << 4 | pointer | cdmax << 59,
+                        2,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                    ],
+                );
                 for ssid in [None, Some(0), Some(1), Some(63), Some(64), Some(0xf_ffff)] {
                     let refusal = guest.access(ssid, 0, READ).unwrap_err();
                     assert_eq!(refusal.outcome, Outcome::Abort);
@@ -71,7 +94,8 @@ fn word() -> impl Strategy<Value = u64> {
         Just(0),
         Just(u64::MAX),
         (0u32..64).prop_map(|bit| 1 << bit),
-        (BASE..BASE + SIZE, 0u64..0x1000).prop_map(|(address, low)| address / 0x1000 * 0x1000 | low),
+        (BASE..BASE + SIZE, 0u64..0x1000)
+            .prop_map(|(address, low)| address / 0x1000 * 0x1000 | low),
         any::<u64>(),
     ]
 }

@@ -1,6 +1,7 @@
 //! What shows that the engine works. One binary, so that everything is linked once.
 
 mod agree;
+mod atc;
 mod commands;
 mod faults;
 mod hostile;

@@ -71,8 +71,8 @@ pub const EVENTS_LOG2: u8 = 3;
 impl Guest {
     /// A machine whose SMMU is on, with a linear stream table of 16 zeroed entries, a command queue and an event queue.
     pub fn new(features: Features) -> Self {
-        let memory =
-            GuestMemoryMmap::from_ranges(&[(GuestAddress(BASE), SIZE as usize)]).expect("memory for a test");
+        let memory = GuestMemoryMmap::from_ranges(&[(GuestAddress(BASE), SIZE as usize)])
+            .expect("memory for a test");
         let mut guest = Guest {
             smmu: Smmu::new(memory, features),
             next: BASE,
@@ -87,7 +87,9 @@ impl Guest {
         guest.queue_base = guest.area(16 << QUEUE_LOG2);
         guest.queue = CommandQueue::new(guest.queue_base, QUEUE_LOG2);
         guest.events = guest.area(32 << EVENTS_LOG2);
-        guest.smmu.set_event_queue(EventQueue::new(guest.events, EVENTS_LOG2));
+        guest
+            .smmu
+            .set_event_queue(EventQueue::new(guest.events, EVENTS_LOG2));
         guest.smmu.configure(Registers {
             smmuen: true,
             atschk: true,
@@ -223,7 +225,11 @@ pub fn tg0(page: u64) -> u64 {
 
 /// S2SL0 for a start level.
 pub fn sl0(shape: &Shape) -> u64 {
-    if shape.page == 0x1000 { 2 - u64::from(shape.start) } else { 3 - u64::from(shape.start) }
+    if shape.page == 0x1000 {
+        2 - u64::from(shape.start)
+    } else {
+        3 - u64::from(shape.start)
+    }
 }
 
 /// A CD: valid, AArch64, TTB1 off, aborts and records, 52-bit output.

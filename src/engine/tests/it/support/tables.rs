@@ -161,7 +161,10 @@ impl Tree {
     pub fn leaf_slot(&self, pages: &impl Pages, leaf: &Leaf) -> u64 {
         let mut table = self.root;
         for above in self.shape.start..leaf.level {
-            table = unfold52(pages.read(self.slot(table, above, leaf.input)), self.shape.page);
+            table = unfold52(
+                pages.read(self.slot(table, above, leaf.input)),
+                self.shape.page,
+            );
         }
         self.slot(table, leaf.level, leaf.input)
     }
