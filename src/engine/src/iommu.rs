@@ -169,10 +169,13 @@ impl<M: GuestMemoryBackend + Send + Sync + 'static> Iommu for StreamIommu<M> {
         // The second round may find its mappings dropped by an invalidation; whoever invalidates all the time is told so.
         for _ in 0..3 {
             let kept = self.iotlb.read().expect("filling does not panic");
-            if self.is_current(&kept)
-                && let Ok(found) = Iotlb::lookup(Guard(kept), iova, length, access)
-            {
-                return Ok(found);
+            if self.is_current(&kept) {
+                if let Ok(found) = Iotlb::lookup(Guard(kept), iova, length, access) {
+                    return Ok(found);
+                }
+            } else {
+                // Filling takes the lock for writing.
+                drop(kept);
             }
             self.fill(iova.0, length, access)?;
         }
