@@ -406,8 +406,8 @@ fn atc_inv_aligns_its_span_and_size_52_is_everything() {
     let commands = [
         atc_inv(0, 0x1234_5000),
         atc_inv(1 << 11 | 0xabcde << 12, 0x1234_5000 | 4),
-        atc_inv(1 << 9 | 1 << 11 | 1 << 12, u64::MAX & !0xfff | 52),
-        atc_inv(1 << 9, u64::MAX & !0xfff | 51),
+        atc_inv(1 << 9 | 1 << 11 | 1 << 12, !0xfff | 52),
+        atc_inv(1 << 9, !0xfff | 51),
     ];
     assert_eq!(guest.commands(&commands, &device), Stopped::Empty);
     let expected = |ssid: Option<u32>, global, address, span_bits| AtcInvalidation {

@@ -95,7 +95,7 @@ fn word() -> impl Strategy<Value = u64> {
         Just(u64::MAX),
         (0u32..64).prop_map(|bit| 1 << bit),
         (BASE..BASE + SIZE, 0u64..0x1000)
-            .prop_map(|(address, low)| address / 0x1000 * 0x1000 | low),
+            .prop_map(|(address, low)| (address / 0x1000 * 0x1000) | low),
         any::<u64>(),
     ]
 }

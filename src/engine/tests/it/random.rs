@@ -134,8 +134,8 @@ fn stage1_allows(leaf: &Leaf, tables: u64, access: Access) -> bool {
     let user_may = bit(leaf.attributes, 6) && !bit(tables, 61);
     let writable = !bit(leaf.attributes, 7) && !bit(tables, 62);
     let user_executable = !bit(leaf.attributes, 54) && !bit(tables, 60);
-    let kernel_executable =
-        !bit(leaf.attributes, 53) && !bit(tables, 59) && !(user_may && writable);
+    let user_writable = user_may && writable;
+    let kernel_executable = !(bit(leaf.attributes, 53) || bit(tables, 59) || user_writable);
     match (access.privileged, access.write, access.instruction) {
         (true, true, _) => writable,
         (true, false, false) => true,

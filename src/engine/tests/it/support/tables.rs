@@ -123,7 +123,9 @@ impl Tree {
     ) -> bool {
         let bytes = self.shape.covers(level);
         assert!(
-            input % bytes == 0 && output % bytes == 0 && level >= self.shape.start,
+            input.is_multiple_of(bytes)
+                && output.is_multiple_of(bytes)
+                && level >= self.shape.start,
             "the test maps what cannot be mapped"
         );
         let mut table = self.root;
@@ -197,7 +199,7 @@ impl Tree {
 /// With 64 KiB pages, address bits 51:48 lie in descriptor bits 15:12.
 fn fold52(address: u64, page: u64) -> u64 {
     if page == 0x1_0000 {
-        address % (1 << 48) | address / (1 << 48) % 16 * 0x1000
+        (address % (1 << 48)) | (address / (1 << 48) % 16 * 0x1000)
     } else {
         address
     }
@@ -206,7 +208,7 @@ fn fold52(address: u64, page: u64) -> u64 {
 fn unfold52(word: u64, page: u64) -> u64 {
     let low = word % (1 << 48) / page * page;
     if page == 0x1_0000 {
-        low | word / 0x1000 % 16 * (1 << 48)
+        low | (word / 0x1000 % 16 * (1 << 48))
     } else {
         low
     }
