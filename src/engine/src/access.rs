@@ -28,13 +28,15 @@ impl Access {
     };
 
     /// The one right that this access needs.
+    #[inline]
     pub const fn needs(self) -> Rights {
-        let kind = match (self.write, self.instruction) {
-            (true, _) => Rights::UNPRIVILEGED_WRITE.0,
-            (false, true) => Rights::UNPRIVILEGED_EXECUTE.0,
-            (false, false) => Rights::UNPRIVILEGED_READ.0,
+        // Bits as Rights has them: read 0, write 1, execute 2; privileged ones three higher.
+        let kind = if self.write {
+            1
+        } else {
+            (self.instruction as u8) << 1
         };
-        Rights(if self.privileged { kind << 3 } else { kind })
+        Rights(1 << (kind + 3 * self.privileged as u8))
     }
 }
 

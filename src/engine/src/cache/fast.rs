@@ -8,6 +8,7 @@
 
 mod config;
 mod owners;
+mod routes;
 mod store;
 
 use super::{Caches, Leaf, Space, Table, TableOf, untagged};
@@ -16,8 +17,9 @@ use crate::context::{Context, Inherited};
 use crate::ids::{Pa, StreamId, Vmid};
 use crate::layout::{Command, Granule, RangeHint};
 use crate::stream::Stream;
-use config::{Config, Through};
+use config::Config;
 use owners::Owners;
+use routes::{Routes, Through};
 use store::{Store, Way};
 
 use super::range::Span;
@@ -35,6 +37,7 @@ pub struct Fast {
     tables: Store,
     config: Config,
     owners: Owners,
+    routes: Routes,
     over_invalidations: u64,
 }
 
@@ -54,6 +57,7 @@ impl Fast {
             tables: Store::new(tables),
             config: Config::default(),
             owners: Owners::default(),
+            routes: Routes::default(),
             over_invalidations: 0,
         }
     }
@@ -146,12 +150,14 @@ fn bits_of(mut sizes: u64) -> impl Iterator<Item = u8> {
     })
 }
 
-#[inline]
-fn find(store: &Store, owner: u32, sizes: u64, input: u64) -> Option<(Way, u8)> {
-    for bits in bits_of(sizes) {
+#[inline(always)]
+fn find(store: &Store, owner: u32, mut sizes: u64, input: u64) -> Option<(Way, u8)> {
+    while sizes != 0 {
+        let bits = sizes.trailing_zeros() as u8;
         if let Some(way) = store.get(input >> bits, bits, owner) {
             return Some((way, bits));
         }
+        sizes &= sizes - 1;
     }
     None
 }
@@ -167,44 +173,41 @@ fn leaf_of((way, bits): (Way, u8), global: bool) -> Leaf {
 }
 
 impl Caches for Fast {
-    #[inline]
+    #[inline(always)]
     fn route(&mut self, transaction: &Transaction) -> Option<Translation> {
         if transaction.address_type == AddressType::Translated {
             return None;
         }
-        let route = self.config.route(transaction.sid, transaction.ssid)?;
+        let Fast {
+            routes,
+            config,
+            owners,
+            ..
+        } = self;
+        let route = routes.get(transaction.sid, transaction.ssid, config, owners)?;
         let input = transaction.address.0;
-        let found = match route.through {
-            Through::Stage2(slot) => {
-                let vm = self.owners.fresh_stage2(slot)?;
-                // A stage-2 input has no ignored bits: what a tag cannot hold is not found.
-                if input >> 52 != 0 {
-                    return None;
-                }
-                find(&self.ipas, vm.stage2_owner, vm.stage2_sizes, input)
+        let found = if let Through::Space(_) = route.through {
+            // Without TBI, bits 63:56 repeat bit 55.
+            let extended = ((input << 8) as i64 >> 8) as u64;
+            if input != extended && !route.tbi[(input >> 55 & 1) as usize] {
+                return None;
             }
-            Through::Space { slot, tbi } => {
-                let half = (input >> 55 & 1) as usize;
-                let top = input >> 56;
-                if !tbi[half] && top != if half == 1 { 0xff } else { 0 } {
-                    return None;
+            let input = untagged(input);
+            match find(&self.tlb, route.owner, route.sizes, input) {
+                None if route.global_sizes != 0 => {
+                    find(&self.tlb, route.global_owner, route.global_sizes, input)
                 }
-                let input = untagged(input);
-                let (space, vm) = self.owners.fresh_space(slot)?;
-                match find(&self.tlb, space.owner, space.sizes, input) {
-                    Some(found) => Some(found),
-                    None if vm.global_sizes != 0 => {
-                        find(&self.tlb, vm.global_owner, vm.global_sizes, input)
-                    }
-                    None => None,
-                }
+                found => found,
             }
+        } else {
+            // A stage-2 input has no ignored bits: what a tag cannot hold is not found.
+            if input >> 52 != 0 {
+                return None;
+            }
+            find(&self.ipas, route.owner, route.sizes, input)
         };
         let (way, bits) = found?;
-        if !way
-            .rights()
-            .contains(route.overridden(transaction.access).needs())
-        {
+        if !way.rights().contains(route.needs(transaction.access)) {
             return None;
         }
         Some(Translation {
@@ -220,18 +223,32 @@ impl Caches for Fast {
         stream: &Stream,
         context: Option<&Context>,
     ) {
+        // A route of the present moment came from the same STE and CD.
+        let Fast {
+            routes,
+            config,
+            owners,
+            ..
+        } = self;
+        if routes
+            .get(transaction.sid, transaction.ssid, config, owners)
+            .is_some()
+        {
+            return;
+        }
         self.make_room();
         let through = match context {
-            None => Through::Stage2(self.owners.vm(stream.vmid)),
-            Some(context) => Through::Space {
-                slot: self.owners.space(Space {
+            None => (Through::Stage2(self.owners.vm(stream.vmid)), [false; 2]),
+            Some(context) => {
+                let slot = self.owners.space(Space {
                     vmid: stream.vmid,
                     asid: context.asid,
-                }),
-                tbi: context.tbi,
-            },
+                });
+                (Through::Space(slot), context.tbi)
+            }
         };
-        self.config.keep_route(transaction, stream, through);
+        self.routes
+            .keep(transaction, stream, through, &self.config, &self.owners);
     }
 
     fn stream(&mut self, sid: StreamId) -> Option<Stream> {
@@ -263,7 +280,10 @@ impl Caches for Fast {
     fn keep_translation(&mut self, space: Space, va: u64, leaf: &Leaf) {
         self.make_room();
         let slot = self.owners.space(space);
-        let owner = self.owners.note_leaf(slot, leaf);
+        let (owner, new_size) = self.owners.note_leaf(slot, leaf);
+        if new_size {
+            self.routes.advance();
+        }
         self.tlb
             .put(va >> leaf.page_bits, leaf.page_bits, owner, Way::leaf(leaf));
     }
@@ -278,7 +298,10 @@ impl Caches for Fast {
     fn keep_stage2(&mut self, vmid: Vmid, ipa: u64, leaf: &Leaf) {
         self.make_room();
         let slot = self.owners.vm(vmid);
-        let owner = self.owners.note_stage2(slot, leaf);
+        let (owner, new_size) = self.owners.note_stage2(slot, leaf);
+        if new_size {
+            self.routes.advance();
+        }
         self.ipas.put(
             ipa >> leaf.page_bits,
             leaf.page_bits,
@@ -321,6 +344,7 @@ impl Caches for Fast {
 
     fn invalidate(&mut self, command: &Command) {
         self.make_room();
+        self.routes.advance();
         match *command {
             Command::CfgiSte { sid, .. } => self.config.forget_stream(sid),
             Command::CfgiSteRange { sid, range } => self.config.forget_streams(sid, range),
@@ -367,6 +391,7 @@ impl Caches for Fast {
         self.tables.clear();
         self.config = Config::default();
         self.owners = Owners::default();
+        self.routes.clear();
     }
 }
 

@@ -1,19 +1,15 @@
-//! Cached STEs and CDs, and routes: what a StreamID and SubstreamID lead to, in one look.
+//! Cached STEs and CDs.
 //!
 //! Arrays are direct-mapped. Each StreamID belongs to one of 256 groups, and what is kept carries its group's generation; CFGI commands
 //! make a new generation.
 
-use crate::access::{Access, Transaction};
 use crate::context::Context;
-use crate::ids::{StreamId, SubstreamId};
+use crate::ids::StreamId;
 use crate::stream::Stream;
 
 const GROUPS: usize = 256;
 const STREAMS: usize = 64;
 const CONTEXTS: usize = 256;
-const ROUTES: usize = 256;
-/// No SubstreamID; SubstreamIDs have 20 bits.
-const NONE: u32 = u32::MAX;
 
 /// A counter a group, and one for all groups. Counters only grow, so that equal sums mean that neither has moved.
 #[derive(Debug)]
@@ -40,37 +36,6 @@ impl Generations {
     }
 }
 
-/// Which translations a route leads to.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Through {
-    /// Stage-1 or combined ones.
-    Space { slot: u32, tbi: [bool; 2] },
-    /// Stage 2's alone.
-    Stage2(u32),
-}
-
-/// STE and CD of a stream, as far as a hit needs them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Route {
-    sid: u32,
-    ssid: u32,
-    generation: u64,
-    privileged: Option<bool>,
-    instruction: Option<bool>,
-    pub(super) through: Through,
-}
-
-impl Route {
-    #[inline]
-    pub(super) fn overridden(&self, access: Access) -> Access {
-        Access {
-            privileged: self.privileged.unwrap_or(access.privileged),
-            instruction: self.instruction.unwrap_or(access.instruction),
-            ..access
-        }
-    }
-}
-
 #[derive(Debug)]
 struct Kept<T> {
     sid: StreamId,
@@ -84,7 +49,6 @@ struct Kept<T> {
 pub(super) struct Config {
     streams: Box<[Option<Kept<Stream>>]>,
     contexts: Box<[Option<Kept<Context>>]>,
-    routes: Box<[Option<Route>]>,
     stream_generations: Generations,
     context_generations: Generations,
     route_generations: Generations,
@@ -95,7 +59,6 @@ impl Default for Config {
         Config {
             streams: (0..STREAMS).map(|_| None).collect(),
             contexts: (0..CONTEXTS).map(|_| None).collect(),
-            routes: vec![None; ROUTES].into_boxed_slice(),
             stream_generations: Generations::new(),
             context_generations: Generations::new(),
             route_generations: Generations::new(),
@@ -109,31 +72,9 @@ const fn place(sid: u32, index: u32, of: usize) -> usize {
 }
 
 impl Config {
-    #[inline]
-    pub(super) fn route(&self, sid: StreamId, ssid: Option<SubstreamId>) -> Option<&Route> {
-        let ssid = ssid.map_or(NONE, |ssid| ssid.0);
-        let route = self.routes[place(sid.0, ssid, ROUTES)].as_ref()?;
-        (route.sid == sid.0
-            && route.ssid == ssid
-            && route.generation == self.route_generations.of(sid))
-        .then_some(route)
-    }
-
-    pub(super) fn keep_route(
-        &mut self,
-        transaction: &Transaction,
-        stream: &Stream,
-        through: Through,
-    ) {
-        let ssid = transaction.ssid.map_or(NONE, |ssid| ssid.0);
-        self.routes[place(transaction.sid.0, ssid, ROUTES)] = Some(Route {
-            sid: transaction.sid.0,
-            ssid,
-            generation: self.route_generations.of(transaction.sid),
-            privileged: stream.privileged,
-            instruction: stream.instruction,
-            through,
-        });
+    /// What a route of this stream must have been kept in to be used.
+    pub(super) fn route_generation(&self, sid: StreamId) -> u64 {
+        self.route_generations.of(sid)
     }
 
     pub(super) fn stream(&self, sid: StreamId) -> Option<Stream> {

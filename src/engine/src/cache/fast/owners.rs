@@ -76,6 +76,9 @@ pub(super) struct Owners {
     spaces: Vec<SpaceSlot>,
     vm_of: Map<u16>,
     space_of: Map<u32>,
+    /// The VMID and the space that were last looked up, and where they are.
+    last_vm: Option<(u16, u32)>,
+    last_space: Option<(u32, u32)>,
 }
 
 /// At most so many numbers are handed out between two looks at [`Owners::nearly_exhausted`].
@@ -107,15 +110,11 @@ impl Owners {
     }
 
     /// The slot of a VMID, alive.
+    #[inline]
     pub(super) fn vm(&mut self, vmid: Vmid) -> u32 {
-        let slot = match self.known_vm(vmid) {
-            Some(slot) => slot,
-            None => {
-                let slot = self.vms.len() as u32;
-                self.vms.push(Vm::default());
-                self.vm_of.insert(vmid.0, slot);
-                slot
-            }
+        let slot = match self.last_vm {
+            Some((last, slot)) if last == vmid.0 => slot,
+            _ => self.look_up_vm(vmid),
         };
         if self.stage2_is_stale(slot) {
             self.renew_stage2(slot);
@@ -124,7 +123,35 @@ impl Owners {
     }
 
     /// The slot of a space, alive.
+    #[inline]
     pub(super) fn space(&mut self, space: Space) -> u32 {
+        let key = Self::key(space);
+        let slot = match self.last_space {
+            Some((last, slot)) if last == key => slot,
+            _ => self.look_up_space(space),
+        };
+        if self.space_is_stale(slot) {
+            self.renew_space(slot);
+        }
+        let vm = self.spaces[slot as usize].vm;
+        if self.global_is_stale(vm) {
+            self.renew_global(vm);
+        }
+        slot
+    }
+
+    fn look_up_vm(&mut self, vmid: Vmid) -> u32 {
+        let slot = self.known_vm(vmid).unwrap_or_else(|| {
+            let slot = self.vms.len() as u32;
+            self.vms.push(Vm::default());
+            self.vm_of.insert(vmid.0, slot);
+            slot
+        });
+        self.last_vm = Some((vmid.0, slot));
+        slot
+    }
+
+    fn look_up_space(&mut self, space: Space) -> u32 {
         let slot = match self.known_space(space) {
             Some(slot) => slot,
             None => {
@@ -142,13 +169,7 @@ impl Owners {
                 slot
             }
         };
-        if self.space_is_stale(slot) {
-            self.renew_space(slot);
-        }
-        let vm = self.space_at(slot).vm;
-        if self.global_is_stale(vm) {
-            self.renew_global(vm);
-        }
+        self.last_space = Some((Self::key(space), slot));
         slot
     }
 
@@ -230,26 +251,31 @@ impl Owners {
         self.vms[vm as usize].stage2_walk = self.number();
     }
 
-    /// Notes a translation of a living space, and says whose it is.
-    pub(super) fn note_leaf(&mut self, slot: u32, leaf: &Leaf) -> u32 {
+    /// Notes a translation of a living space, and says whose it is and whether it has a new size.
+    pub(super) fn note_leaf(&mut self, slot: u32, leaf: &Leaf) -> (u32, bool) {
         let space = &mut self.spaces[slot as usize];
-        if leaf.global {
+        let (owner, sizes, fractured) = if leaf.global {
             let vm = &mut self.vms[space.vm as usize];
-            vm.global_sizes |= 1 << leaf.page_bits;
-            vm.global_fractured |= leaf.fractured();
-            vm.global_owner
+            (
+                vm.global_owner,
+                &mut vm.global_sizes,
+                &mut vm.global_fractured,
+            )
         } else {
-            space.sizes |= 1 << leaf.page_bits;
-            space.fractured |= leaf.fractured();
-            space.owner
-        }
+            (space.owner, &mut space.sizes, &mut space.fractured)
+        };
+        *fractured |= leaf.fractured();
+        let before = *sizes;
+        *sizes |= 1 << leaf.page_bits;
+        (owner, *sizes != before)
     }
 
-    /// Notes a stage-2 translation of a living VM, and says whose it is.
-    pub(super) fn note_stage2(&mut self, slot: u32, leaf: &Leaf) -> u32 {
+    /// Notes a stage-2 translation of a living VM, and says whose it is and whether it has a new size.
+    pub(super) fn note_stage2(&mut self, slot: u32, leaf: &Leaf) -> (u32, bool) {
         let vm = &mut self.vms[slot as usize];
+        let before = vm.stage2_sizes;
         vm.stage2_sizes |= 1 << leaf.page_bits;
-        vm.stage2_owner
+        (vm.stage2_owner, vm.stage2_sizes != before)
     }
 
     /// Who owns tables.

@@ -4,10 +4,9 @@ use crate::access::Rights;
 use crate::cache::{Leaf, Table};
 
 /// Bits of an owner number in a tag.
-pub(super) const OWNER_BITS: u32 = 20;
+pub(super) const OWNER_BITS: u32 = 19;
 
-/// An entry's content: an address aligned to 4 KiB, and twelve bits below it: the entry's size in 11:6, and rights, or what tables
-/// took away, in 5:0.
+/// An entry's content: an address aligned to 4 KiB, and below it in bits 5:0 rights, or what tables took away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Way(u64);
 
@@ -36,21 +35,12 @@ impl Way {
     pub(super) const fn low(self) -> u8 {
         (self.0 & 0x3f) as u8
     }
-
-    #[inline]
-    const fn bits(self) -> u8 {
-        (self.0 >> 6 & 0x3f) as u8
-    }
-
-    const fn with_bits(self, bits: u8) -> Self {
-        Way(self.0 | (bits as u64) << 6)
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 struct Set {
-    /// Page number (44 bits) and owner; an owner is never 0, so neither is the tag of an entry.
+    /// See [`tag`]; an owner is never 0, so neither is the tag of an entry.
     tags: [u64; 4],
     ways: [Way; 4],
 }
@@ -63,15 +53,17 @@ pub(super) struct Store {
     victim: usize,
 }
 
+/// Page number, size and owner in one word: the page's address in units of 2 KiB (45 bits), of which the bit below the page number is
+/// set, so that pages of two sizes never look alike; then the owner.
 #[inline]
-const fn tag(page: u64, owner: u32) -> u64 {
-    page << OWNER_BITS | owner as u64
+const fn tag(page: u64, bits: u8, owner: u32) -> u64 {
+    (page << 1 | 1) << (bits - 12) << OWNER_BITS | owner as u64
 }
 
 impl Store {
-    /// 2^entries entries, at least 4.
+    /// 2^entries entries, at least 8.
     pub(super) fn new(entries: u8) -> Self {
-        let sets_log2 = u32::from(entries.clamp(2, 30)) - 2;
+        let sets_log2 = u32::from(entries.clamp(3, 30)) - 2;
         let empty = Set {
             tags: [0; 4],
             ways: [Way::EMPTY; 4],
@@ -83,45 +75,52 @@ impl Store {
         }
     }
 
-    /// Which set: a multiplicative hash, of which the upper bits are used (Knuth, The Art of Computer Programming 3, 6.4).
+    /// Which set: a multiplicative hash, of which the upper bits are used (Knuth, The Art of Computer Programming 3, 6.4). Pages in a row
+    /// spread evenly over the sets.
     #[inline]
-    fn set(&self, tag: u64, bits: u8) -> usize {
-        let hash = (tag ^ u64::from(bits) << 58).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        // A shift by 64 (one set) is taken as 0.
-        hash.checked_shr(self.shift).unwrap_or(0) as usize
+    fn set(&self, tag: u64) -> usize {
+        (tag.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
     }
 
     #[inline]
     pub(super) fn get(&self, page: u64, bits: u8, owner: u32) -> Option<Way> {
-        let tag = tag(page, owner);
-        let set = &self.sets[self.set(tag, bits)];
-        (0..4)
-            .find(|&way| set.tags[way] == tag && set.ways[way].bits() == bits)
+        let tag = tag(page, bits, owner);
+        let set = &self.sets[self.set(tag)];
+        set.tags
+            .iter()
+            .position(|&kept| kept == tag)
             .map(|way| set.ways[way])
     }
 
     pub(super) fn put(&mut self, page: u64, bits: u8, owner: u32, way: Way) {
-        let tag = tag(page, owner);
-        let index = self.set(tag, bits);
+        let tag = tag(page, bits, owner);
+        let index = self.set(tag);
         let set = &mut self.sets[index];
-        let same = (0..4).find(|&way| set.tags[way] == tag && set.ways[way].bits() == bits);
-        let at = same
-            .or_else(|| (0..4).find(|&way| set.tags[way] == 0))
-            .unwrap_or_else(|| {
-                self.victim = (self.victim + 1) & 3;
-                self.victim
-            });
+        // The same entry's place, else a free one, else the next in turn.
+        let mut at = None;
+        for (place, &kept) in set.tags.iter().enumerate() {
+            if kept == tag {
+                at = Some(place);
+                break;
+            }
+            if kept == 0 {
+                at = at.or(Some(place));
+            }
+        }
+        let at = at.unwrap_or_else(|| {
+            self.victim = (self.victim + 1) & 3;
+            self.victim
+        });
         set.tags[at] = tag;
-        set.ways[at] = way.with_bits(bits);
+        set.ways[at] = way;
     }
 
     pub(super) fn kill(&mut self, page: u64, bits: u8, owner: u32) {
-        let tag = tag(page, owner);
-        let index = self.set(tag, bits);
-        let set = &mut self.sets[index];
-        for way in 0..4 {
-            if set.tags[way] == tag && set.ways[way].bits() == bits {
-                set.tags[way] = 0;
+        let tag = tag(page, bits, owner);
+        let index = self.set(tag);
+        for kept in &mut self.sets[index].tags {
+            if *kept == tag {
+                *kept = 0;
             }
         }
     }
