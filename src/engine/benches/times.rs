@@ -25,7 +25,7 @@ fn translate(c: &mut Criterion) {
         });
     };
     run("hit", Fast::new(14, 11, 11));
-    run("nested miss, tables remembered", Fast::new(2, 2, 11));
+    run("nested miss, tables remembered", Fast::new(3, 3, 11));
     let mut tbu = machine.smmu.tbu_with(NoCaches).expect("seats");
     group.bench_function("nested, all reads, STE and CD too", |b| {
         let mut burst = tbu.burst();

@@ -1,7 +1,7 @@
 //! Structures as they lie in memory: little-endian 64-bit words with the manual's field names.
 //!
 //! One file a structure. Nothing here judges a value: what is ILLEGAL is decided where the structure is used
-//! ([`crate::stream`], [`crate::context`]).
+//! ([`crate::Stream::check`], [`crate::Context::check`]).
 
 mod cd;
 mod command;

@@ -2,6 +2,9 @@
 //!
 //! The property is the manual's: once CMD_SYNC has completed, no access with a translation that was invalidated before it is still in
 //! flight. Here a translation is what a reader remembers; an access is a look at whether the page was given to somebody else.
+//!
+//! Loom runs loads in program order: that the seat's store is Release, so that accesses before it stay before it, is not put to the test
+//! here. The fences are: without the one in `Reader::arrive`, both tests of SYNC fail.
 #![cfg(loom)]
 
 use engine::{Broadcast, Message};

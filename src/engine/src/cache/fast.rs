@@ -49,7 +49,7 @@ impl Default for Fast {
 }
 
 impl Fast {
-    /// Caches of 2^tlb translations, 2^ipas stage-2 translations and 2^tables tables (at least 4 each).
+    /// Caches of 2^tlb translations, 2^ipas stage-2 translations and 2^tables tables (at least 8 each).
     pub fn new(tlb: u8, ipas: u8, tables: u8) -> Self {
         Fast {
             tlb: Store::new(tlb),
@@ -67,7 +67,8 @@ impl Fast {
         self.over_invalidations
     }
 
-    /// Numbers are about to run out: begin anew.
+    /// Numbers are about to run out: begin anew. Looked at where a translation begins and before a command; what is kept afterwards
+    /// takes a few numbers at most.
     fn make_room(&mut self) {
         if self.owners.nearly_exhausted() {
             self.clear();
@@ -236,7 +237,6 @@ impl Caches for Fast {
         {
             return;
         }
-        self.make_room();
         let through = match context {
             None => (Through::Stage2(self.owners.vm(stream.vmid)), [false; 2]),
             Some(context) => {
@@ -278,7 +278,6 @@ impl Caches for Fast {
     }
 
     fn keep_translation(&mut self, space: Space, va: u64, leaf: &Leaf) {
-        self.make_room();
         let slot = self.owners.space(space);
         let (owner, new_size) = self.owners.note_leaf(slot, leaf);
         if new_size {
@@ -296,7 +295,6 @@ impl Caches for Fast {
     }
 
     fn keep_stage2(&mut self, vmid: Vmid, ipa: u64, leaf: &Leaf) {
-        self.make_room();
         let slot = self.owners.vm(vmid);
         let (owner, new_size) = self.owners.note_stage2(slot, leaf);
         if new_size {
@@ -317,7 +315,6 @@ impl Caches for Fast {
         start_level: u8,
         input: u64,
     ) -> Option<Table> {
-        self.make_room();
         let owner = self.owners.table_owner(of);
         // Level 1 tables are few and near the root: not worth a probe.
         (start_level.max(1) + 1..=3).rev().find_map(|level| {
@@ -335,7 +332,6 @@ impl Caches for Fast {
         if table.level < 2 {
             return;
         }
-        self.make_room();
         let owner = self.owners.table_owner(of);
         let bits = granule.entry_bits(table.level - 1);
         self.tables

@@ -76,9 +76,26 @@ pub(super) struct Owners {
     spaces: Vec<SpaceSlot>,
     vm_of: Map<u16>,
     space_of: Map<u32>,
-    /// The VMID and the space that were last looked up, and where they are.
-    last_vm: Option<(u16, u32)>,
-    last_space: Option<(u32, u32)>,
+    /// The VMID and the space that were last found alive.
+    last_vm: Last<u16>,
+    last_space: Last<u32>,
+}
+
+/// What was last looked up, where it is, and up to which number that is known: while no number has been handed out since, whatever was
+/// alive still is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last<K> {
+    key: K,
+    slot: u32,
+    number: u32,
+}
+
+impl<K: PartialEq> Last<K> {
+    /// Nothing is known while `number` is 0: no number is.
+    #[inline]
+    fn get(&self, key: K, number: u32) -> Option<u32> {
+        (self.key == key && self.number == number && number != 0).then_some(self.slot)
+    }
 }
 
 /// At most so many numbers are handed out between two looks at [`Owners::nearly_exhausted`].
@@ -112,34 +129,22 @@ impl Owners {
     /// The slot of a VMID, alive.
     #[inline]
     pub(super) fn vm(&mut self, vmid: Vmid) -> u32 {
-        let slot = match self.last_vm {
-            Some((last, slot)) if last == vmid.0 => slot,
-            _ => self.look_up_vm(vmid),
-        };
-        if self.stage2_is_stale(slot) {
-            self.renew_stage2(slot);
+        match self.last_vm.get(vmid.0, self.last) {
+            Some(slot) => slot,
+            None => self.look_up_vm(vmid),
         }
-        slot
     }
 
     /// The slot of a space, alive.
     #[inline]
     pub(super) fn space(&mut self, space: Space) -> u32 {
-        let key = Self::key(space);
-        let slot = match self.last_space {
-            Some((last, slot)) if last == key => slot,
-            _ => self.look_up_space(space),
-        };
-        if self.space_is_stale(slot) {
-            self.renew_space(slot);
+        match self.last_space.get(Self::key(space), self.last) {
+            Some(slot) => slot,
+            None => self.look_up_space(space),
         }
-        let vm = self.spaces[slot as usize].vm;
-        if self.global_is_stale(vm) {
-            self.renew_global(vm);
-        }
-        slot
     }
 
+    #[cold]
     fn look_up_vm(&mut self, vmid: Vmid) -> u32 {
         let slot = self.known_vm(vmid).unwrap_or_else(|| {
             let slot = self.vms.len() as u32;
@@ -147,10 +152,18 @@ impl Owners {
             self.vm_of.insert(vmid.0, slot);
             slot
         });
-        self.last_vm = Some((vmid.0, slot));
+        if self.stage2_is_stale(slot) {
+            self.renew_stage2(slot);
+        }
+        self.last_vm = Last {
+            key: vmid.0,
+            slot,
+            number: self.last,
+        };
         slot
     }
 
+    #[cold]
     fn look_up_space(&mut self, space: Space) -> u32 {
         let slot = match self.known_space(space) {
             Some(slot) => slot,
@@ -169,7 +182,18 @@ impl Owners {
                 slot
             }
         };
-        self.last_space = Some((Self::key(space), slot));
+        if self.space_is_stale(slot) {
+            self.renew_space(slot);
+        }
+        let vm = self.space_at(slot).vm;
+        if self.global_is_stale(vm) {
+            self.renew_global(vm);
+        }
+        self.last_space = Last {
+            key: Self::key(space),
+            slot,
+            number: self.last,
+        };
         slot
     }
 
