@@ -2,15 +2,17 @@
 
 use bitfield_struct::bitfield;
 
-/// The size of the smallest page and of a full table.
+/// The size of the smallest page and of a full table. A granule's number is log2 of its page's bytes, so that walks compute instead
+/// of branching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Granule {
     /// 4 KiB: 9 bits of address a level, levels 0 to 3.
-    K4,
+    K4 = 12,
     /// 16 KiB: 11 bits a level, levels 0 to 3.
-    K16,
+    K16 = 14,
     /// 64 KiB: 13 bits a level, levels 1 to 3.
-    K64,
+    K64 = 16,
 }
 
 impl Granule {
@@ -49,11 +51,7 @@ impl Granule {
 
     /// Log2 of the bytes of a page.
     pub const fn page_bits(self) -> u8 {
-        match self {
-            Granule::K4 => 12,
-            Granule::K16 => 14,
-            Granule::K64 => 16,
-        }
+        self as u8
     }
 
     /// Address bits that one level resolves.

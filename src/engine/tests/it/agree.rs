@@ -3,13 +3,14 @@
 //! The policy without caches is the definition. Each step either accesses memory through all policies and compares, or changes
 //! something and issues the invalidation that the manual asks for.
 
-use engine::cache::{Caches, Exact, Fast, NoCaches, Preset, Replacement};
-use engine::{Access, Features, Iova, Stopped, StreamId, Tbu, Transaction};
+use engine::cache::{Caches, Exact, Fast, Leaf, NoCaches, Preset, Replacement, Space};
+use engine::layout::Command;
+use engine::{Access, Asid, Features, Iova, Stopped, StreamId, Tbu, Transaction, Vmid};
 use proptest::prelude::*;
 use vm_memory::GuestMemoryMmap;
 
 use crate::support::guest::*;
-use crate::support::tables::{Leaf, Tree};
+use crate::support::tables::Tree;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -140,7 +141,7 @@ impl World {
             }
             Step::Move { page, how } => {
                 let ipa = DATA + page * 0x1000;
-                let leaf: Leaf = *self.outer.find(ipa).expect("data pages stay mapped");
+                let leaf = *self.outer.find(ipa).expect("data pages stay mapped");
                 self.outer.unmap(&Host(&mut self.guest), &leaf);
                 let output = leaf.output ^ 0x1000_0000;
                 assert!(
@@ -254,6 +255,38 @@ fn exact_caches_count_what_they_find() {
     assert_eq!((counts.hits, counts.misses), (4, 1));
     assert_eq!(tbu.caches().stes.misses, 1);
     assert_eq!(tbu.caches().cds.misses, 1);
+}
+
+/// The fast policy tags with numbers that only grow, and begins anew when they run out: more invalidations than there are numbers.
+#[test]
+fn owner_numbers_run_out_without_harm() {
+    let space = |asid| Space {
+        vmid: Vmid(3),
+        asid: Asid(asid),
+    };
+    let leaf = |base| Leaf {
+        base,
+        page_bits: 12,
+        rights: engine::Rights::ALL,
+        global: false,
+        named_bits: 12,
+    };
+    let nh_asid = |asid| Command::TlbiNhAsid {
+        vmid: Vmid(3),
+        asid: Asid(asid),
+    };
+    let mut fast = Fast::default();
+    let found = |fast: &mut Fast, asid| fast.translation(space(asid), 0x5000).map(|leaf| leaf.base);
+    for round in 1..600_000u64 {
+        let base = round << 12;
+        fast.keep_translation(space(7), 0x5000, &leaf(base));
+        fast.keep_translation(space(8), 0x5000, &leaf(base + 0x1000));
+        assert_eq!(found(&mut fast, 7), Some(base));
+        fast.invalidate(&nh_asid(7));
+        assert_eq!(found(&mut fast, 7), None);
+        // Beginning anew forgets everything; nothing old comes back.
+        assert!([None, Some(base + 0x1000)].contains(&found(&mut fast, 8)));
+    }
 }
 
 fn write(memory: &GuestMemoryMmap<()>, at: u64, word: u64) {
