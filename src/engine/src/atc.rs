@@ -10,11 +10,11 @@ use std::sync::Mutex;
 use vm_memory::GuestMemoryBackend;
 
 use crate::access::{Access, AddressType, Refusal, Rights, Transaction, Translation};
+use crate::ats::AtsReply;
 use crate::cache::Caches;
-use crate::command_queue::AtcInvalidation;
+use crate::endpoints::AtcInvalidation;
 use crate::ids::{Iova, StreamId, SubstreamId};
 use crate::tbu::Burst;
-use crate::translate::AtsReply;
 
 /// Why an access through the ATC did not get an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 
-use crate::features::{Features, StallModel};
+use crate::endpoints::{AtcInvalidation, Endpoints};
 use crate::gerror::GlobalError;
-use crate::ids::{Iova, StreamId, SubstreamId};
-use crate::layout::{Command, Illegal, RangeHint, Response, SyncSignal};
+use crate::ids::Iova;
+use crate::layout::{Command, Response, SyncSignal};
+use crate::legal::legal;
 use crate::memory::read_words;
 use crate::queue::Ring;
 use crate::smmu::Smmu;
@@ -56,41 +57,6 @@ pub enum Stopped {
     Error(CommandError),
     /// The CMD_SYNC at CONS waits for transactions that are in flight.
     Waiting,
-}
-
-/// The device did not answer an invalidation in time: Arm IHI 0070, 3.9.1.4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimedOut;
-
-/// An ATS invalidation request, as CMD_ATC_INV makes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AtcInvalidation {
-    /// Which function.
-    pub sid: StreamId,
-    /// Which PASID.
-    pub ssid: Option<SubstreamId>,
-    /// Global invalidate.
-    pub global: bool,
-    /// First address, aligned to the span.
-    pub address: Iova,
-    /// Log2 of the span's bytes: 12 to 64, where 64 means everything.
-    pub span_bits: u8,
-}
-
-/// The devices, as far as commands speak to them.
-pub trait Endpoints {
-    /// Has a device forget translations. A device that does not exist answers at once (UR).
-    ///
-    /// # Errors
-    /// [`TimedOut`] fails the next CMD_SYNC.
-    fn atc_invalidate(&self, invalidation: &AtcInvalidation) -> Result<(), TimedOut>;
-}
-
-/// No device caches translations.
-impl Endpoints for () {
-    fn atc_invalidate(&self, _: &AtcInvalidation) -> Result<(), TimedOut> {
-        Ok(())
-    }
 }
 
 impl CommandQueue {
@@ -271,72 +237,4 @@ impl CommandQueue {
         }
         None
     }
-}
-
-/// A decoded command, as this implementation understands it.
-///
-/// # Errors
-/// [`Illegal`] for what the implementation does not have: Arm IHI 0070, 4.4.2, 4.4.3, 4.5, 4.7.
-fn legal(command: Command, features: &Features) -> Result<Command, Illegal> {
-    let hint = |hint: RangeHint| {
-        if features.ril {
-            hint
-        } else {
-            RangeHint::default()
-        }
-    };
-    let available = match command {
-        Command::TlbiNhAll { .. }
-        | Command::TlbiNhAsid { .. }
-        | Command::TlbiNhVa { .. }
-        | Command::TlbiNhVaa { .. } => features.s1p,
-        Command::TlbiS12Vmall { .. } | Command::TlbiS2Ipa { .. } => features.s2p,
-        Command::AtcInv { .. } => features.ats,
-        Command::PriResp { .. } => features.pri,
-        Command::Resume { .. } | Command::StallTerm { .. } => {
-            features.stall_model != StallModel::TerminateOnly
-        }
-        _ => true,
-    };
-    if !available {
-        return Err(Illegal);
-    }
-    Ok(match command {
-        Command::TlbiNhVa {
-            vmid,
-            asid,
-            address,
-            leaf,
-            hint: h,
-        } => Command::TlbiNhVa {
-            vmid,
-            asid,
-            address,
-            leaf,
-            hint: hint(h),
-        },
-        Command::TlbiNhVaa {
-            vmid,
-            address,
-            leaf,
-            hint: h,
-        } => Command::TlbiNhVaa {
-            vmid,
-            address,
-            leaf,
-            hint: hint(h),
-        },
-        Command::TlbiS2Ipa {
-            vmid,
-            address,
-            leaf,
-            hint: h,
-        } => Command::TlbiS2Ipa {
-            vmid,
-            address,
-            leaf,
-            hint: hint(h),
-        },
-        other => other,
-    })
 }

@@ -2,10 +2,12 @@
 
 mod access;
 mod atc;
+mod ats;
 mod broadcast;
 pub mod cache;
 mod command_queue;
 mod context;
+mod endpoints;
 mod event_queue;
 mod fault;
 mod features;
@@ -14,6 +16,7 @@ mod ids;
 #[cfg(feature = "iommu")]
 mod iommu;
 pub mod layout;
+mod legal;
 mod memory;
 mod queue;
 mod registers;
@@ -28,11 +31,11 @@ mod walk;
 
 pub use access::{Access, AddressType, Outcome, Refusal, Rights, Transaction, Translation};
 pub use atc::{Atc, AtcMiss};
+pub use ats::AtsReply;
 pub use broadcast::{Broadcast, Full, Message, Reader};
-pub use command_queue::{
-    AtcInvalidation, CommandError, CommandQueue, Endpoints, Stopped, TimedOut,
-};
+pub use command_queue::{CommandError, CommandQueue, Stopped};
 pub use context::{Context, Inherited, Region};
+pub use endpoints::{AtcInvalidation, Endpoints, TimedOut};
 pub use event_queue::EventQueue;
 pub use fault::{Fault, Origin, TranslationFault};
 pub use features::{Features, StallModel};
@@ -46,4 +49,3 @@ pub use smmu::Smmu;
 pub use stream::{Ats, CdTable, CdTableFormat, DefaultSubstream, Stage2, Stream};
 pub use tables::Tables;
 pub use tbu::{Burst, Tbu};
-pub use translate::AtsReply;

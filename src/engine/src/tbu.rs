@@ -3,13 +3,14 @@
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 
 use crate::access::{Access, Refusal, Transaction, Translation};
+use crate::ats::AtsReply;
 use crate::broadcast::{Full, Message, Reader};
 use crate::cache::{Caches, Fast};
 use crate::ids::{Iova, StreamId, SubstreamId};
 use crate::layout::Command;
 use crate::registers::Registers;
 use crate::smmu::{REGISTERS_CHANGED, Smmu};
-use crate::translate::{AtsReply, Translator};
+use crate::translate::Translator;
 
 /// Translates for one thread. Several may exist, and each keeps what it has learnt to itself.
 #[derive(Debug)]

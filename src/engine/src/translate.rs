@@ -14,7 +14,7 @@ use crate::ids::{Pa, SubstreamId};
 use crate::layout::{Cd, Class, Config, L1Cd};
 use crate::memory::{read_word, read_words};
 use crate::registers::Registers;
-use crate::stream::{Ats, CdTable, CdTableFormat, DefaultSubstream, Stage2, Stream};
+use crate::stream::{CdTable, CdTableFormat, DefaultSubstream, Stage2, Stream};
 use crate::walk::Walker;
 
 /// How a fault is handled: CD.{A,R,S}, or STE.{S2R,S2S} with an implied A.
@@ -26,7 +26,7 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    const ABORT_AND_RECORD: Policy = Policy {
+    pub(crate) const ABORT_AND_RECORD: Policy = Policy {
         abort: true,
         record: true,
         stall: false,
@@ -42,19 +42,8 @@ pub(crate) struct Failure {
     pub(crate) access: Access,
 }
 
-/// What an ATS translation request is answered with. PCIe: UR and CA are unsuccessful completions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AtsReply {
-    /// Success. Without rights in [`Translation::rights`] it means R = W = 0: there is no translation.
-    Success(Translation),
-    /// UR: ATS is not allowed for this stream.
-    UnsupportedRequest,
-    /// CA: configuration or memory is broken.
-    CompleterAbort,
-}
-
 /// Which way stage 1 goes.
-enum Stage1 {
+pub(crate) enum Stage1 {
     Skip,
     Cd(u32),
 }
@@ -67,7 +56,7 @@ pub(crate) struct Translator<'a, M, C> {
     pub(crate) caches: &'a mut C,
 }
 
-const fn identity(address: u64) -> Translation {
+pub(crate) const fn identity(address: u64) -> Translation {
     Translation {
         pa: Pa(address),
         page_bits: 64,
@@ -129,7 +118,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
     }
 
     /// The check of an address that skips stage 1.
-    fn within_ias(&self, address: u64) -> Result<u64, Fault> {
+    pub(crate) fn within_ias(&self, address: u64) -> Result<u64, Fault> {
         if self.features.within_oas(address) {
             Ok(address)
         } else {
@@ -137,7 +126,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
         }
     }
 
-    fn stream(&mut self, transaction: &Transaction) -> Result<Stream, Fault> {
+    pub(crate) fn stream(&mut self, transaction: &Transaction) -> Result<Stream, Fault> {
         if let Some(stream) = self.caches.stream(transaction.sid) {
             return Ok(stream);
         }
@@ -147,7 +136,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
     }
 
     /// Through one or both stages.
-    fn staged(
+    pub(crate) fn staged(
         &mut self,
         transaction: &Transaction,
         stream: &Stream,
@@ -180,7 +169,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
         })
     }
 
-    fn walker(&mut self) -> Walker<'_, M, C> {
+    pub(crate) fn walker(&mut self) -> Walker<'_, M, C> {
         Walker {
             memory: self.memory,
             features: self.features,
@@ -189,7 +178,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
     }
 
     /// Finds and checks the CD with this index: Arm IHI 0070, 5.3 L1CD and 5.4 CD. Its address is an IPA if stage 2 translates.
-    fn context(
+    pub(crate) fn context(
         &mut self,
         transaction: &Transaction,
         stream: &Stream,
@@ -286,7 +275,11 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
 
     /// The tables for `va`. An address that no half can hold faults at once; one whose half has no walks (CD.EPDx) or is too small for
     /// it may still be in the TLB: Arm IHI 0070, CD.EPD0.
-    fn region<'c>(&self, context: &'c Context, va: u64) -> Result<Option<&'c Region>, Fault> {
+    pub(crate) fn region<'c>(
+        &self,
+        context: &'c Context,
+        va: u64,
+    ) -> Result<Option<&'c Region>, Fault> {
         match context.half(va) {
             None => Err(stage1(TranslationFault::Translation)),
             Some(_) => Ok(context.region(va)),
@@ -327,145 +320,16 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
             named_bits: first.page_bits,
         })
     }
-
-    /// A translated transaction: Arm IHI 0070, 3.9.1, STE.EATS, 13.6.3.
-    fn translated(
-        &mut self,
-        transaction: &Transaction,
-        failing: &mut Failing,
-    ) -> Result<Translation, Fault> {
-        let address = transaction.address.0;
-        if !self.registers.smmuen || !self.features.ats {
-            return Err(Fault::TranslForbidden);
-        }
-        if !self.registers.atschk {
-            return self.translated_bypass(address);
-        }
-        // STE.V: translated transactions that select a broken STE abort without an event.
-        let stream = self.stream(transaction).map_err(|_| Fault::Silent)?;
-        failing.overridden_by(&stream);
-        let needs = failing.access.needs();
-        match (stream.config, stream.ats) {
-            (Config::Abort, _) => Err(Fault::Silent),
-            (_, Ats::Off) => Err(Fault::TranslForbidden),
-            (_, Ats::Full) => self.translated_bypass(address),
-            (_, Ats::SplitStage) => {
-                let stage2 = stream
-                    .stage2
-                    .as_ref()
-                    .expect("split-stage ATS is for nested streams");
-                failing.policy = stage2_policy(stage2);
-                self.within_ias(address)?;
-                let leaf = self.walker().stage2(stage2, address, Class::In, needs)?;
-                Ok(Translation {
-                    pa: Pa(leaf.address(address)),
-                    page_bits: leaf.page_bits,
-                    rights: leaf.rights,
-                })
-            }
-        }
-    }
-
-    fn translated_bypass(&self, address: u64) -> Result<Translation, Fault> {
-        if fits(address, self.features.oas) {
-            Ok(identity(address))
-        } else {
-            Err(Fault::Silent)
-        }
-    }
-
-    /// An ATS translation request: Arm IHI 0070, 3.9.1.2 "Responses to ATS Translation Requests", STE.EATS, 5.5, 13.6.
-    ///
-    /// The access of the transaction says the privilege that is asked for, nothing else. Of events only F_BAD_ATS_TREQ occurs.
-    pub(crate) fn ats_request(&mut self, transaction: &Transaction) -> (AtsReply, Option<Failure>) {
-        let mut failing = Failing {
-            policy: Policy::ABORT_AND_RECORD,
-            access: transaction.access,
-        };
-        let denied = Failure {
-            fault: Fault::BadAtsTreq,
-            policy: Policy::ABORT_AND_RECORD,
-            access: transaction.access,
-        };
-        if !self.registers.smmuen || !self.features.ats {
-            return (AtsReply::UnsupportedRequest, Some(denied));
-        }
-        let stream = match self.stream(transaction) {
-            Ok(stream) => stream,
-            Err(_) => return (AtsReply::CompleterAbort, None),
-        };
-        failing.overridden_by(&stream);
-        let answer = match (stream.config, stream.ats) {
-            (Config::Abort, _) => return (AtsReply::UnsupportedRequest, None),
-            (_, Ats::Off) => return (AtsReply::UnsupportedRequest, Some(denied)),
-            (_, Ats::Full) => self.staged(transaction, &stream, Rights::NONE, &mut failing),
-            (_, Ats::SplitStage) => self.split_stage(transaction, &stream, &mut failing),
-        };
-        let reply = match answer {
-            Ok(translation) => AtsReply::Success(Translation {
-                rights: as_overridden(translation.rights, &stream),
-                ..translation
-            }),
-            Err(fault) if fault.is_translation_related() => AtsReply::Success(Translation {
-                pa: Pa(0),
-                page_bits: 12,
-                rights: Rights::NONE,
-            }),
-            Err(_) => AtsReply::CompleterAbort,
-        };
-        (reply, None)
-    }
-
-    /// Stage 1's result, with the rights and page size of both stages: 13.6.3 and 13.6.5.
-    fn split_stage(
-        &mut self,
-        transaction: &Transaction,
-        stream: &Stream,
-        failing: &mut Failing,
-    ) -> Result<Translation, Fault> {
-        let address = transaction.address.0;
-        let stage2 = stream
-            .stage2
-            .as_ref()
-            .expect("split-stage ATS is for nested streams");
-        let (ipa, page_bits, rights) = match stage1_of(transaction.ssid, stream)? {
-            Stage1::Skip => (self.within_ias(address)?, 64, Rights::ALL),
-            Stage1::Cd(index) => {
-                let context = self.context(transaction, stream, index, failing)?;
-                let region = self
-                    .region(&context, address)?
-                    .ok_or(stage1(TranslationFault::Translation))?;
-                let space = Space {
-                    vmid: stream.vmid,
-                    asid: context.asid,
-                };
-                let first = self.walker().stage1(
-                    space,
-                    &context,
-                    region,
-                    Some(stage2),
-                    untagged(address),
-                )?;
-                (first.ipa, first.page_bits, first.rights)
-            }
-        };
-        let second = self.walker().stage2(stage2, ipa, Class::In, Rights::NONE)?;
-        Ok(Translation {
-            pa: Pa(ipa),
-            page_bits: page_bits.min(second.page_bits),
-            rights: rights.and(second.rights),
-        })
-    }
 }
 
 /// What is known of a transaction while it is being translated, in case it fails.
-struct Failing {
-    policy: Policy,
-    access: Access,
+pub(crate) struct Failing {
+    pub(crate) policy: Policy,
+    pub(crate) access: Access,
 }
 
 impl Failing {
-    fn overridden_by(&mut self, stream: &Stream) {
+    pub(crate) fn overridden_by(&mut self, stream: &Stream) {
         if let Some(privileged) = stream.privileged {
             self.access.privileged = privileged;
         }
@@ -475,7 +339,7 @@ impl Failing {
     }
 }
 
-const fn stage2_policy(stage2: &Stage2) -> Policy {
+pub(crate) const fn stage2_policy(stage2: &Stage2) -> Policy {
     Policy {
         abort: true,
         record: stage2.record,
@@ -483,26 +347,8 @@ const fn stage2_policy(stage2: &Stage2) -> Policy {
     }
 }
 
-/// The rights that accesses have after STE.{PRIVCFG,INSTCFG}, by what they are before: 13.7 "PCIe permission attribute interpretation".
-fn as_overridden(rights: Rights, stream: &Stream) -> Rights {
-    let unprivileged = rights.0 & Rights::UNPRIVILEGED.0;
-    let privileged = rights.0 >> 3;
-    let (unprivileged, privileged) = match stream.privileged {
-        None => (unprivileged, privileged),
-        Some(false) => (unprivileged, unprivileged),
-        Some(true) => (privileged, privileged),
-    };
-    let of_one = |rights: u8| match stream.instruction {
-        None => rights,
-        // Reads, bit 0, and instruction fetches, bit 2, are all one or all the other.
-        Some(false) => rights & 3 | (rights & 1) << 2,
-        Some(true) => rights & 6 | rights >> 2 & 1,
-    };
-    Rights(of_one(unprivileged) | of_one(privileged) << 3)
-}
-
 /// The SubstreamID rules: STE.{S1DSS,S1CDMax}, 7.3.7 F_STREAM_DISABLED, 7.3.9 C_BAD_SUBSTREAMID.
-fn stage1_of(ssid: Option<SubstreamId>, stream: &Stream) -> Result<Stage1, Fault> {
+pub(crate) fn stage1_of(ssid: Option<SubstreamId>, stream: &Stream) -> Result<Stage1, Fault> {
     let Some(cds) = &stream.cds else {
         return match ssid {
             None => Ok(Stage1::Skip),
