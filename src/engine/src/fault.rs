@@ -129,7 +129,8 @@ impl Fault {
         };
         let word0 = EventWord0::new()
             .with_id(id as u8)
-            .with_ssv(transaction.ssid.is_some())
+            // C_BAD_SUBSTREAMID has no SSV: its SubstreamID is always valid, 0 where none came (7.3.9).
+            .with_ssv(transaction.ssid.is_some() && id != EventId::C_BAD_SUBSTREAMID)
             .with_substreamid(transaction.ssid.map_or(0, |ssid| ssid.0))
             .with_streamid(transaction.sid.0);
         Some(Event {

@@ -266,8 +266,10 @@ fn substreams(dss: u64) -> Guest {
     guest
 }
 
+/// A record with a SubstreamID; C_BAD_SUBSTREAMID has no SSV.
 fn with_ssid(id: u64, ssid: u64) -> [u64; 4] {
-    event(id | 1 << 11 | ssid << 12, 0, 0, 0)
+    let ssv = if id == 0x08 { 0 } else { 1 << 11 };
+    event(id | ssv | ssid << 12, 0, 0, 0)
 }
 
 #[test]

@@ -133,6 +133,9 @@ fn every_other_dump_that_is_at_hand() {
     let (mut rows, mut other_rights) = (0, 0);
     for run in std::fs::read_dir(folder).expect("ENGINE_DUMPS names a folder") {
         let run = run.expect("readable").path();
+        if !run.is_dir() {
+            continue;
+        }
         for dump in std::fs::read_dir(&run).expect("readable").flatten() {
             if dump.path().join("mem.idx").exists() {
                 dumps += 1;
