@@ -73,8 +73,11 @@ pub struct BugRole {
     /// Where it is known from.
     pub sources: Vec<String>,
     /// What it breaks, and under whom.
-    pub breaks: Vec<((Threat, Devices), PropertyId)>,
+    pub breaks: Vec<Broken>,
 }
+
+/// A property that a bug breaks, and under which threat and with which devices.
+pub type Broken = ((Threat, Devices), PropertyId);
 
 impl SpecReport {
     /// Its name in tables: the correct version of a bug stands below the bug.

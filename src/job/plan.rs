@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
 use super::Options;
-use crate::report::{BugRole, Role};
+use crate::report::{Broken, BugRole, Role};
 use crate::spec::{Bug, Part, Spec};
 
 /// A spec and what is run of it.
@@ -69,7 +69,7 @@ pub fn tasks<'a>(spec: &'a Spec, options: &Options) -> Result<Vec<Task<'a>>, Str
 }
 
 /// What a bug claims to break that its base does not; the base must claim that it holds.
-fn breaks(spec: &Spec, bug: &Bug) -> Result<Vec<((Threat, Devices), PropertyId)>, String> {
+fn breaks(spec: &Spec, bug: &Bug) -> Result<Vec<Broken>, String> {
     let mut breaks = Vec::new();
     for (&pair, claims) in &spec.expect {
         for (&id, claim) in claims {

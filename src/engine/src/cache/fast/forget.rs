@@ -1,0 +1,155 @@
+//! What each invalidation command forgets.
+
+use super::{Fast, PROBES, SPACES};
+use crate::cache::Space;
+use crate::cache::range::Span;
+use crate::ids::Vmid;
+use crate::layout::{Command, RangeHint};
+
+/// Whose entries [`Fast::kill_span`] looks for.
+#[derive(Clone, Copy)]
+enum Target {
+    Space(u32),
+    Global(u32),
+    Stage2(u32),
+}
+
+/// The sizes in a mask.
+fn bits_of(mut sizes: u64) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        if sizes == 0 {
+            return None;
+        }
+        let bits = sizes.trailing_zeros() as u8;
+        sizes &= sizes - 1;
+        Some(bits)
+    })
+}
+
+impl Fast {
+    /// Forgets at least what the command names.
+    pub(super) fn forget(&mut self, command: &Command) {
+        match *command {
+            Command::CfgiSte { sid, .. } => self.config.forget_stream(sid),
+            Command::CfgiSteRange { sid, range } => self.config.forget_streams(sid, range),
+            Command::CfgiCd { sid, ssid, .. } => self.config.forget_context(sid, ssid.0),
+            Command::CfgiCdAll { sid } => self.config.forget_contexts(sid),
+            Command::TlbiNhAll { vmid } => self.owners.forget_stage1_of(vmid),
+            Command::TlbiNhAsid { vmid, asid } => self.owners.forget_space(Space { vmid, asid }),
+            Command::TlbiNhVa {
+                vmid,
+                asid,
+                address,
+                leaf,
+                hint,
+            } => {
+                let span = Span::new(address.0, hint);
+                if let Some(slot) = self.owners.known_space(Space { vmid, asid }) {
+                    self.forget_in_space(slot, span, leaf);
+                }
+                if let Some(vm) = self.owners.known_vm(vmid) {
+                    self.forget_global(vm, span);
+                }
+            }
+            Command::TlbiNhVaa {
+                vmid,
+                address,
+                leaf,
+                hint,
+            } => self.forget_va_of_all(vmid, Span::new(address.0, hint), leaf),
+            Command::TlbiS12Vmall { vmid } => self.owners.forget_vm(vmid),
+            Command::TlbiS2Ipa {
+                vmid,
+                address,
+                leaf,
+                hint,
+            } => self.forget_ipa(vmid, address.0, hint, leaf),
+            Command::TlbiNsnhAll => self.owners.forget_all(),
+            _ => {}
+        }
+    }
+
+    fn forget_va_of_all(&mut self, vmid: Vmid, span: Span, leaf: bool) {
+        let Some(vm) = self.owners.known_vm(vmid) else {
+            return;
+        };
+        let spaces = self.owners.spaces_of(vm).len();
+        if spaces > SPACES {
+            self.over_invalidations += 1;
+            self.owners.forget_stage1_of(vmid);
+            return;
+        }
+        for nth in 0..spaces {
+            let slot = self.owners.spaces_of(vm)[nth];
+            self.forget_in_space(slot, span, leaf);
+        }
+        self.forget_global(vm, span);
+    }
+
+    fn forget_ipa(&mut self, vmid: Vmid, ipa: u64, hint: RangeHint, leaf: bool) {
+        let Some(vm) = self.owners.known_vm(vmid) else {
+            return;
+        };
+        if !self.owners.stage2_is_stale(vm) {
+            self.kill_span(Target::Stage2(vm), Span::new(ipa, hint));
+        }
+        if !leaf {
+            self.owners.renew_stage2_walk(vm);
+        }
+    }
+
+    fn kill_span(&mut self, target: Target, span: Span) {
+        let (store, owner, sizes, fractured) = match target {
+            Target::Space(slot) => {
+                let space = self.owners.space_at(slot);
+                (&mut self.tlb, space.owner, space.sizes, space.fractured)
+            }
+            Target::Global(slot) => {
+                let vm = self.owners.vm_at(slot);
+                (
+                    &mut self.tlb,
+                    vm.global_owner,
+                    vm.global_sizes,
+                    vm.global_fractured,
+                )
+            }
+            Target::Stage2(slot) => {
+                let vm = self.owners.vm_at(slot);
+                (&mut self.ipas, vm.stage2_owner, vm.stage2_sizes, false)
+            }
+        };
+        let probes: u64 =
+            bits_of(sizes).fold(0, |sum, bits| span.entries(bits).saturating_add(sum));
+        if fractured || probes > PROBES {
+            self.over_invalidations += 1;
+            match target {
+                Target::Space(slot) => self.owners.renew_space(slot),
+                Target::Global(slot) => self.owners.renew_global(slot),
+                Target::Stage2(slot) => self.owners.renew_stage2(slot),
+            }
+            return;
+        }
+        for bits in bits_of(sizes) {
+            for page in span.first >> bits..=span.last >> bits {
+                store.kill(page, bits, owner);
+            }
+        }
+    }
+
+    /// NH_VA of one space; its cached tables go too, unless `leaf`.
+    fn forget_in_space(&mut self, slot: u32, span: Span, leaf: bool) {
+        if self.owners.space_is_stale(slot) {
+            return;
+        }
+        self.kill_span(Target::Space(slot), span);
+        if !leaf {
+            self.owners.renew_walk(slot);
+        }
+    }
+
+    fn forget_global(&mut self, vm: u32, span: Span) {
+        if !self.owners.global_is_stale(vm) {
+            self.kill_span(Target::Global(vm), span);
+        }
+    }
+}

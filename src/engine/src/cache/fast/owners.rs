@@ -1,0 +1,345 @@
+//! Owner numbers: which entries are still somebody's.
+//!
+//! Numbers only grow. A space's number must be larger than its VM's `stage1` mark, and that larger than the mark of everything: an
+//! invalidation of a VM, or of all, sets a mark and is done. Whoever is found below a mark gets a new number.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::store::OWNER_BITS;
+use crate::cache::{Leaf, Space, TableOf};
+use crate::ids::Vmid;
+
+/// One multiplication: keys are short and come from guests' ASIDs, of which at most 2^16 of a VM collide.
+#[derive(Default)]
+pub(super) struct Multiply(u64);
+
+impl Hasher for Multiply {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u32(u32::from(byte));
+        }
+    }
+    fn write_u16(&mut self, key: u16) {
+        self.write_u32(u32::from(key));
+    }
+    fn write_u32(&mut self, key: u32) {
+        self.0 = (self.0 ^ u64::from(key))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(32);
+    }
+}
+
+type Map<K> = HashMap<K, u32, BuildHasherDefault<Multiply>>;
+
+/// One address space.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SpaceSlot {
+    vm: u32,
+    /// Tags its translations.
+    pub(super) owner: u32,
+    /// Tags its tables.
+    walk: u32,
+    /// Page sizes that it has had entries of.
+    pub(super) sizes: u64,
+    /// Some page of it stands for several entries.
+    pub(super) fractured: bool,
+}
+
+/// One VMID.
+#[derive(Debug, Default)]
+pub(super) struct Vm {
+    /// Mark: stage-1 numbers below are dead.
+    stage1: u32,
+    /// Tags its global translations.
+    pub(super) global_owner: u32,
+    pub(super) global_sizes: u64,
+    pub(super) global_fractured: bool,
+    /// Tags its stage-2 translations.
+    pub(super) stage2_owner: u32,
+    pub(super) stage2_sizes: u64,
+    /// Tags its stage-2 tables.
+    stage2_walk: u32,
+    spaces: Vec<u32>,
+}
+
+/// Numbers, and who has them.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    last: u32,
+    /// Mark: every number below is dead.
+    everything: u32,
+    vms: Vec<Vm>,
+    spaces: Vec<SpaceSlot>,
+    vm_of: Map<u16>,
+    space_of: Map<u32>,
+    /// The VMID and the space that were last found alive.
+    last_vm: Last<u16>,
+    last_space: Last<u32>,
+}
+
+/// What was last looked up, where it is, and up to which number that is known: while no number has been handed out since, whatever was
+/// alive still is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last<K> {
+    key: K,
+    slot: u32,
+    number: u32,
+}
+
+impl<K: PartialEq> Last<K> {
+    /// Nothing is known while `number` is 0: no number is.
+    #[inline]
+    fn get(&self, key: K, number: u32) -> Option<u32> {
+        (self.key == key && self.number == number && number != 0).then_some(self.slot)
+    }
+}
+
+/// At most so many numbers are handed out between two looks at [`Owners::nearly_exhausted`].
+const RESERVE: u32 = 64;
+/// Spaces beyond which everything is forgotten: bounds what a guest that walks through its ASIDs makes us keep.
+const MOST_SPACES: usize = 1 << 17;
+
+impl Owners {
+    fn number(&mut self) -> u32 {
+        self.last += 1;
+        self.last
+    }
+
+    /// Whether tags cannot hold many more numbers.
+    pub(super) fn nearly_exhausted(&self) -> bool {
+        self.last > (1 << OWNER_BITS) - 1 - RESERVE || self.spaces.len() > MOST_SPACES
+    }
+
+    pub(super) fn known_vm(&self, vmid: Vmid) -> Option<u32> {
+        self.vm_of.get(&vmid.0).copied()
+    }
+
+    const fn key(space: Space) -> u32 {
+        (space.vmid.0 as u32) << 16 | space.asid.0 as u32
+    }
+
+    pub(super) fn known_space(&self, space: Space) -> Option<u32> {
+        self.space_of.get(&Self::key(space)).copied()
+    }
+
+    /// The slot of a VMID, alive.
+    #[inline]
+    pub(super) fn vm(&mut self, vmid: Vmid) -> u32 {
+        match self.last_vm.get(vmid.0, self.last) {
+            Some(slot) => slot,
+            None => self.look_up_vm(vmid),
+        }
+    }
+
+    /// The slot of a space, alive.
+    #[inline]
+    pub(super) fn space(&mut self, space: Space) -> u32 {
+        match self.last_space.get(Self::key(space), self.last) {
+            Some(slot) => slot,
+            None => self.look_up_space(space),
+        }
+    }
+
+    #[cold]
+    fn look_up_vm(&mut self, vmid: Vmid) -> u32 {
+        let slot = self.known_vm(vmid).unwrap_or_else(|| {
+            let slot = self.vms.len() as u32;
+            self.vms.push(Vm::default());
+            self.vm_of.insert(vmid.0, slot);
+            slot
+        });
+        if self.stage2_is_stale(slot) {
+            self.renew_stage2(slot);
+        }
+        self.last_vm = Last {
+            key: vmid.0,
+            slot,
+            number: self.last,
+        };
+        slot
+    }
+
+    #[cold]
+    fn look_up_space(&mut self, space: Space) -> u32 {
+        let slot = match self.known_space(space) {
+            Some(slot) => slot,
+            None => {
+                let vm = self.vm(space.vmid);
+                let slot = self.spaces.len() as u32;
+                self.spaces.push(SpaceSlot {
+                    vm,
+                    owner: 0,
+                    walk: 0,
+                    sizes: 0,
+                    fractured: false,
+                });
+                self.vms[vm as usize].spaces.push(slot);
+                self.space_of.insert(Self::key(space), slot);
+                slot
+            }
+        };
+        if self.space_is_stale(slot) {
+            self.renew_space(slot);
+        }
+        let vm = self.space_at(slot).vm;
+        if self.global_is_stale(vm) {
+            self.renew_global(vm);
+        }
+        self.last_space = Last {
+            key: Self::key(space),
+            slot,
+            number: self.last,
+        };
+        slot
+    }
+
+    pub(super) fn vm_at(&self, slot: u32) -> &Vm {
+        &self.vms[slot as usize]
+    }
+
+    pub(super) fn space_at(&self, slot: u32) -> SpaceSlot {
+        self.spaces[slot as usize]
+    }
+
+    pub(super) fn spaces_of(&self, vm: u32) -> &[u32] {
+        &self.vms[vm as usize].spaces
+    }
+
+    pub(super) fn space_is_stale(&self, slot: u32) -> bool {
+        let space = &self.spaces[slot as usize];
+        space.owner <= self.vms[space.vm as usize].stage1.max(self.everything)
+    }
+
+    pub(super) fn global_is_stale(&self, vm: u32) -> bool {
+        let vm = &self.vms[vm as usize];
+        vm.global_owner <= vm.stage1.max(self.everything)
+    }
+
+    pub(super) fn stage2_is_stale(&self, vm: u32) -> bool {
+        self.vms[vm as usize].stage2_owner <= self.everything
+    }
+
+    /// The space, if it is alive and so is its VM's global number.
+    #[inline]
+    pub(super) fn fresh_space(&self, slot: u32) -> Option<(&SpaceSlot, &Vm)> {
+        let space = &self.spaces[slot as usize];
+        let vm = &self.vms[space.vm as usize];
+        let mark = vm.stage1.max(self.everything);
+        (space.owner > mark && vm.global_owner > mark).then_some((space, vm))
+    }
+
+    /// The VM, if its stage-2 entries are alive.
+    #[inline]
+    pub(super) fn fresh_stage2(&self, slot: u32) -> Option<&Vm> {
+        let vm = &self.vms[slot as usize];
+        (vm.stage2_owner > self.everything).then_some(vm)
+    }
+
+    pub(super) fn renew_space(&mut self, slot: u32) {
+        let (owner, walk) = (self.number(), self.number());
+        let space = &mut self.spaces[slot as usize];
+        *space = SpaceSlot {
+            vm: space.vm,
+            owner,
+            walk,
+            sizes: 0,
+            fractured: false,
+        };
+    }
+
+    pub(super) fn renew_walk(&mut self, slot: u32) {
+        self.spaces[slot as usize].walk = self.number();
+    }
+
+    pub(super) fn renew_global(&mut self, vm: u32) {
+        let owner = self.number();
+        let vm = &mut self.vms[vm as usize];
+        vm.global_owner = owner;
+        vm.global_sizes = 0;
+        vm.global_fractured = false;
+    }
+
+    pub(super) fn renew_stage2(&mut self, vm: u32) {
+        let (owner, walk) = (self.number(), self.number());
+        let vm = &mut self.vms[vm as usize];
+        vm.stage2_owner = owner;
+        vm.stage2_walk = walk;
+        vm.stage2_sizes = 0;
+    }
+
+    pub(super) fn renew_stage2_walk(&mut self, vm: u32) {
+        self.vms[vm as usize].stage2_walk = self.number();
+    }
+
+    /// Notes a translation of a living space, and says whose it is and whether it has a new size.
+    pub(super) fn note_leaf(&mut self, slot: u32, leaf: &Leaf) -> (u32, bool) {
+        let space = &mut self.spaces[slot as usize];
+        let (owner, sizes, fractured) = if leaf.global {
+            let vm = &mut self.vms[space.vm as usize];
+            (
+                vm.global_owner,
+                &mut vm.global_sizes,
+                &mut vm.global_fractured,
+            )
+        } else {
+            (space.owner, &mut space.sizes, &mut space.fractured)
+        };
+        *fractured |= leaf.fractured();
+        let before = *sizes;
+        *sizes |= 1 << leaf.page_bits;
+        (owner, *sizes != before)
+    }
+
+    /// Notes a stage-2 translation of a living VM, and says whose it is and whether it has a new size.
+    pub(super) fn note_stage2(&mut self, slot: u32, leaf: &Leaf) -> (u32, bool) {
+        let vm = &mut self.vms[slot as usize];
+        let before = vm.stage2_sizes;
+        vm.stage2_sizes |= 1 << leaf.page_bits;
+        (vm.stage2_owner, vm.stage2_sizes != before)
+    }
+
+    /// Who owns tables.
+    pub(super) fn table_owner(&mut self, of: TableOf) -> u32 {
+        match of {
+            TableOf::Stage1(space) => {
+                let slot = self.space(space);
+                self.spaces[slot as usize].walk
+            }
+            TableOf::Stage2(vmid) => {
+                let slot = self.vm(vmid);
+                self.vms[slot as usize].stage2_walk
+            }
+        }
+    }
+
+    /// NH_ASID: global entries stay.
+    pub(super) fn forget_space(&mut self, space: Space) {
+        if let Some(slot) = self.known_space(space) {
+            self.renew_space(slot);
+        }
+    }
+
+    /// NH_ALL: stage-2 entries stay.
+    pub(super) fn forget_stage1_of(&mut self, vmid: Vmid) {
+        if let Some(vm) = self.known_vm(vmid) {
+            self.vms[vm as usize].stage1 = self.number();
+        }
+    }
+
+    /// S12_VMALL.
+    pub(super) fn forget_vm(&mut self, vmid: Vmid) {
+        self.forget_stage1_of(vmid);
+        if let Some(vm) = self.known_vm(vmid) {
+            self.renew_stage2(vm);
+        }
+    }
+
+    /// NSNH_ALL.
+    pub(super) fn forget_all(&mut self) {
+        self.everything = self.number();
+    }
+}

@@ -1,0 +1,11 @@
+//! What shows that the engine works. One binary, so that everything is linked once.
+
+mod agree;
+mod atc;
+mod commands;
+mod faults;
+mod hostile;
+mod random;
+mod support;
+mod traces;
+mod vectors;
