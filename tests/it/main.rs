@@ -19,3 +19,4 @@ mod schema;
 mod spec_format;
 mod stories;
 mod tidy;
+mod tutorial;
