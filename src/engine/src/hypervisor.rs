@@ -27,7 +27,7 @@ pub use forward::{Consumed, Forwarder, Forwarding};
 pub use host::{Host, HostQueue, Issued, Stuck};
 pub use invalidate::{BATCH, Contract, Invalidated, LARGEST};
 pub use slots::{Slot, Slots};
-pub use strategy::{Change, Counts, Native, Strategy, StrongAsid};
+pub use strategy::{Change, Counts, Native, PerHwpt, Strategy, StrongAsid};
 pub use vdevice::Vdevices;
 pub use viommu::Viommu;
 pub use vste::VirtualSte;

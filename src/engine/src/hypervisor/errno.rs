@@ -18,6 +18,8 @@ pub enum Errno {
     Exists = 17,
     /// EINVAL: the request makes no sense.
     Invalid = 22,
+    /// ENOSPC: no number is left.
+    NoSpace = 28,
     /// ETIMEDOUT: the hardware did not answer.
     TimedOut = 110,
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Errno {
             Errno::Busy => "EBUSY",
             Errno::Exists => "EEXIST",
             Errno::Invalid => "EINVAL",
+            Errno::NoSpace => "ENOSPC",
             Errno::TimedOut => "ETIMEDOUT",
         })
     }

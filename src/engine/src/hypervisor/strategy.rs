@@ -7,10 +7,13 @@
 //!           the TLB again. Arm IHI 0070, 3.9.1.3 "Handling of ATS invalidations".
 
 mod commands;
+mod fan_out;
 mod native;
+mod per_hwpt;
 mod strong_asid;
 
 pub use native::Native;
+pub use per_hwpt::PerHwpt;
 pub use strong_asid::StrongAsid;
 
 use super::{Errno, Host, Issued, Slot, Stuck};
@@ -45,7 +48,8 @@ pub struct Counts {
 
 /// A way from a guest's driver to the caches.
 pub trait Strategy {
-    /// A context comes: `write_cd` makes the CD of `slot` valid, with `asid`. When this returns, devices can use it.
+    /// A context comes: `write_cd` makes the CD of `slot` valid, with the ASID that it is given: `asid`, or one that stands for it. When
+    /// this returns, devices can use it.
     ///
     /// # Errors
     /// [`Errno::Busy`] if the slot has a context; [`Errno::Io`] if the device is not the guest's, in which case `write_cd` may not have
@@ -55,7 +59,7 @@ pub trait Strategy {
         host: &mut dyn Host,
         slot: Slot,
         asid: Asid,
-        write_cd: &mut dyn FnMut(),
+        write_cd: &mut dyn FnMut(Asid),
     ) -> Result<(), Errno>;
 
     /// A context goes: `clear_cd` makes the CD of `slot` invalid. When this returns, nothing of it is cached.

@@ -12,7 +12,7 @@ use engine::cache::Fast;
 use engine::hypervisor::{self, HostQueue, Issued, Stuck, Viommu, VirtualSte};
 use engine::layout::Ste;
 use engine::{
-    Atc, AtcInvalidation, Endpoints, Features, Iova, StreamId, SubstreamId, Tbu, TimedOut,
+    Asid, Atc, AtcInvalidation, Endpoints, Features, Iova, StreamId, SubstreamId, Tbu, TimedOut,
     Transaction,
 };
 use vm_memory::GuestMemoryMmap;
@@ -20,6 +20,8 @@ use vm_memory::GuestMemoryMmap;
 use crate::support::guest::*;
 use crate::support::tables::{Leaf, Tree};
 
+/// The ASID of the scene's tables.
+const ASID: Asid = Asid(7);
 /// How the guest calls [`SID`].
 const VSID: StreamId = StreamId(0x21);
 const VA: u64 = 0x12_3456_7000;
@@ -71,9 +73,9 @@ fn scene() -> Scene {
 }
 
 impl Scene {
-    /// The guest writes a CD of ASID 7, or an invalid one.
-    fn write_cd(&self, index: u64, valid: bool) {
-        let words = if valid { cd(&self.inner, 7) } else { [0; 8] };
+    /// The guest writes a CD of an ASID, or an invalid one.
+    fn write_cd(&self, index: u64, asid: Option<Asid>) {
+        let words = asid.map_or([0; 8], |asid| cd(&self.inner, asid.0));
         self.guest.write(self.cds + index * 64, &words);
     }
 

@@ -55,10 +55,10 @@ impl Strategy for Native {
         host: &mut dyn Host,
         slot: Slot,
         asid: Asid,
-        write_cd: &mut dyn FnMut(),
+        write_cd: &mut dyn FnMut(Asid),
     ) -> Result<(), Errno> {
         self.slots.add(asid, slot)?;
-        write_cd();
+        write_cd(asid);
         // Invalid CDs are cached, too.
         self.write(host, vec![cfgi(slot)])
     }

@@ -111,7 +111,7 @@ fn arrays_of_no_size_and_of_too_large_a_size() {
 /// After VA was unmapped: the array, how it ended, and whether the device still gets there.
 fn after_unmap(contract: Contract, entries: &[[u64; 2]]) -> (Invalidated, bool) {
     let mut scene = scene();
-    scene.write_cd(0, true);
+    scene.write_cd(0, Some(ASID));
     let slot = scene.slot(0);
     let devices = Devices::default();
     let mut host = scene.host(&devices);

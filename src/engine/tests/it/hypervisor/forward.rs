@@ -102,7 +102,7 @@ fn a_guest_that_goes_on_behind_the_error() {
         (Contract::Exact, Forwarding::EachCommand, None),
     ] {
         let mut scene = scene();
-        scene.write_cd(0, true);
+        scene.write_cd(0, Some(ASID));
         let leaf = scene.slot(0);
         let mut host = scene.host(&());
         let mut tbu = scene.guest.smmu.tbu().unwrap();

@@ -133,7 +133,7 @@ fn vdevices_have_one_number_each() {
 #[test]
 fn a_device_does_what_the_vste_says() {
     let scene = scene();
-    scene.write_cd(0, true);
+    scene.write_cd(0, Some(ASID));
     let attach = |vste| {
         let vste = VirtualSte::validate(vste).unwrap();
         let ste = scene.viommu.attach(SID, &vste, true).unwrap();
