@@ -177,6 +177,17 @@ fn a_device_that_does_not_answer_is_a_success_in_linux() {
 }
 
 #[test]
+fn the_first_of_two_failures_is_told() {
+    let deaf = [0x40 | 0x21 << 32, 52];
+    let end = |entries: &[_]| after_unmap(Contract::Exact, entries).0;
+    assert_eq!(
+        end(&[tlbi(VA), deaf, ILLEGAL]),
+        ended(Err(Errno::TimedOut), 1)
+    );
+    assert_eq!(end(&[tlbi(VA), ILLEGAL, deaf]), ended(Err(Errno::Io), 1));
+}
+
+#[test]
 fn a_queue_that_is_off_gets_stuck() {
     for (contract, entry_num) in [(Contract::Linux, 1), (Contract::Exact, 0)] {
         let scene = scene();
