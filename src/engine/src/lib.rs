@@ -12,6 +12,7 @@ mod event_queue;
 mod fault;
 mod features;
 mod gerror;
+pub mod hypervisor;
 mod ids;
 #[cfg(feature = "iommu")]
 mod iommu;

@@ -46,6 +46,11 @@ impl Ring {
         (index + 1) & self.mask()
     }
 
+    /// How many entries `to` lies behind `from`.
+    pub(crate) const fn distance(&self, from: u32, to: u32) -> u32 {
+        to.wrapping_sub(from) & self.mask()
+    }
+
     /// Nothing to read.
     pub(crate) const fn is_empty(&self) -> bool {
         self.prod == self.cons

@@ -5,6 +5,7 @@ mod atc;
 mod commands;
 mod faults;
 mod hostile;
+mod hypervisor;
 mod random;
 mod support;
 mod traces;

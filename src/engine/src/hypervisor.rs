@@ -1,0 +1,33 @@
+//! What a hypervisor does between a guest's SMMU and the physical one: the nested interface of Linux's iommufd as a library, and
+//! other interfaces that could take its place.
+//!
+//! ```text
+//! guest  ── vSTE ───────► VirtualSte::validate ──► Viommu::attach ──► physical STE
+//!        ── commands ──► Forwarder (the VMM) ──► Viommu::invalidate (the kernel) ──► Host (the physical queue)
+//!        ── "IOPTEs under this ASID changed" ──► StrongAsid ──► Host
+//! ```
+//!
+//! Source    Linux, `drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3-iommufd.c`, read at 056daec2925d; function names are cited where
+//!           something is taken from there. VMMs: QEMU's `hw/arm/smmuv3-accel.c`, OpenVMM's batching.
+//! Errors    [`Errno`], as ioctls return them: a guest's mistake ends there, and never in a panic.
+
+mod convert;
+mod errno;
+mod forward;
+mod host;
+mod invalidate;
+mod slots;
+mod strategy;
+mod vdevice;
+mod viommu;
+mod vste;
+
+pub use errno::Errno;
+pub use forward::{Consumed, Forwarder, Forwarding};
+pub use host::{Host, HostQueue, Issued, Stuck};
+pub use invalidate::{BATCH, Contract, Invalidated, LARGEST};
+pub use slots::{Slot, Slots};
+pub use strategy::{Change, Counts, Native, PerHwpt, Strategy, StrongAsid};
+pub use vdevice::Vdevices;
+pub use viommu::Viommu;
+pub use vste::VirtualSte;
