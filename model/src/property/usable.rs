@@ -43,7 +43,11 @@ pub(crate) fn pages_in_use<'a>(
             && ghost.bound[slot.index()].count_ones() == 1
     });
     slots.flat_map(move |slot| {
-        let spaces = values(ghost.bound[slot.index()]).map(Space);
+        // A guest may have bound it before the device came to another vIOMMU (the axis `early_bind`).
+        let serves = ghost.attached[machine.device_of(slot).index()];
+        let spaces = values(ghost.bound[slot.index()])
+            .map(Space)
+            .filter(move |space| serves == 1 << machine.viommu_of(*space).0);
         spaces.flat_map(move |space| {
             let pages = (0..machine.bounds.pages).map(Page);
             pages.filter_map(move |page| {
