@@ -12,6 +12,7 @@ use crate::exit::Error;
 use crate::job::{self, Options, Watch};
 use crate::report::PartReport;
 use crate::scope::{DIMENSIONS, Dimension};
+use crate::search::Why;
 use crate::spec::{Part, Spec};
 
 pub use markdown::render;
@@ -61,11 +62,20 @@ pub fn gather(
         let parts = options.scope.parts(spec).map_err(Error::Usage)?;
         let parts = parts.iter().filter(|part| part.threats.contains(&threat));
         let parts = parts.map(|part| around(spec, part, (threat, devices), options, watch));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        if parts.is_empty() {
+            return Err(Error::Usage(format!(
+                "{} has no part in scope `{}` that is run under {}",
+                spec.path.display(),
+                options.scope.name(),
+                threat.name()
+            )));
+        }
         evidence.push(Evidence {
             name: spec.name.clone(),
             threat,
             devices,
-            parts: parts.collect::<Result<_, _>>()?,
+            parts,
         });
     }
     Ok(evidence)
@@ -124,6 +134,17 @@ fn beside(spec: &Spec, part: &Part, dimension: &Dimension, larger: bool) -> Resu
 }
 
 impl PartEvidence {
+    /// Whether the user stopped one of its runs.
+    pub fn is_interrupted(&self) -> bool {
+        let neighbours = self.dimensions.iter().flat_map(|(.., both)| both);
+        let runs = neighbours.filter_map(|neighbour| match neighbour {
+            Neighbour::Run(report) => Some(&**report),
+            Neighbour::None(_) => None,
+        });
+        let mut runs = runs.chain([&self.base]);
+        runs.any(|run| run.found.stopped == Some(Why::Interrupted))
+    }
+
     /// The properties of which a neighbour says otherwise, with what it says. What a limit leaves unknown is not otherwise.
     pub fn otherwise(&self, neighbour: &PartReport) -> Vec<(PropertyId, Verdict)> {
         let said = neighbour

@@ -69,6 +69,10 @@ pub fn run(specs: &[Spec], options: &Options, watch: &dyn Watch) -> Result<Repor
     for spec in specs {
         plan.extend(plan::tasks(spec, options).map_err(Error::Usage)?);
     }
+    if plan.is_empty() {
+        let message = "there is nothing to run: no known bug named here breaks anything under what is asked for";
+        return Err(Error::Usage(message.to_owned()));
+    }
     let mut report = Report::default();
     for Task {
         spec,

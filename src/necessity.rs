@@ -130,6 +130,13 @@ pub fn run(path: &Path, options: &Options, watch: &dyn Watch) -> Result<Necessit
             break;
         }
         let baseline = Baseline::of(&spec, scope, options, watch)?;
+        if baseline.pairs.is_empty() {
+            return Err(Error::Usage(format!(
+                "{}: nothing holds in scope `{}` that a removal could break",
+                path.display(),
+                scope.name()
+            )));
+        }
         let (done, of) = (AtomicUsize::new(0), findings.len());
         findings
             .par_iter_mut()

@@ -75,7 +75,12 @@ fn scopes(asked: &args::Scopes) -> Result<(String, Exit), Error> {
     let pair = (asked.threat, asked.devices);
     let found = evidence::gather(&specs, pair, &asked.options(), &meter)?;
     drop(meter);
-    Ok((evidence::render(&found), Exit::AsExpected))
+    let mut parts = found.iter().flat_map(|spec| &spec.parts);
+    let exit = match parts.any(evidence::PartEvidence::is_interrupted) {
+        true => Exit::Incomplete,
+        false => Exit::AsExpected,
+    };
+    Ok((evidence::render(&found), exit))
 }
 
 /// Makes out bills.

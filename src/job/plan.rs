@@ -21,7 +21,7 @@ pub struct Task<'a> {
     pub only: Option<BTreeSet<PropertyId>>,
 }
 
-/// What is run of a spec. Errors are the user's.
+/// What is run of a spec; nothing of a bug that breaks nothing under what is asked for. Errors are the user's.
 pub fn tasks<'a>(spec: &'a Spec, options: &Options) -> Result<Vec<Task<'a>>, String> {
     let mut parts = options.scope.parts(spec)?;
     let Some(bug) = &spec.bug else {
@@ -37,6 +37,16 @@ pub fn tasks<'a>(spec: &'a Spec, options: &Options) -> Result<Vec<Task<'a>>, Str
         .into_iter()
         .filter(|(pair, _)| is_asked_for(*pair, options))
         .collect();
+    if breaks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let unknown = |name: &&String| !parts.iter().any(|part| part.name == **name);
+    if let Some(name) = bug.parts.iter().find(unknown) {
+        let (path, scope) = (spec.path.display(), options.scope.name());
+        return Err(format!(
+            "{path}: [bug] names the part `{name}`, which scope `{scope}` does not have"
+        ));
+    }
     let broken: BTreeSet<_> = breaks.iter().map(|(_, id)| *id).collect();
     for part in &mut parts {
         part.asks.retain(|id| broken.contains(id));

@@ -335,3 +335,27 @@ fn explain_tells_a_story_or_says_that_there_is_none() {
     assert!(unjudged.contains("judges P-S1"), "{unjudged}");
     assert!(refused(&["explain", spec, "P-S9"]).contains("P-S1"));
 }
+
+/// A run of nothing must not look like a success.
+#[test]
+fn nothing_to_run_is_an_error() {
+    let bug = "specs/corpus/b28-converted-reported.toml";
+    let said = refused(&["check", bug, "--scope", "quick", "--threat", "hostile"]);
+    assert!(said.contains("there is nothing to run"), "{said}");
+    let said = refused(&["check", bug, "--scope", "tiny"]);
+    assert!(said.contains("names the part `reports`"), "{said}");
+    let violated = ["--threat", "scribbling", "--devices", "driven"];
+    let scope = "tiny,operations=map";
+    let spec = "specs/native-batched.toml";
+    let said = refused(&[&["necessity", spec, "--scope", scope], &violated[..]].concat());
+    assert!(said.contains("nothing holds in scope"), "{said}");
+    let said = refused(&[
+        "scopes",
+        "specs/native-batched.toml",
+        "--threat",
+        "hostile",
+        "--scope",
+        "tiny",
+    ]);
+    assert!(said.contains("has no part in scope"), "{said}");
+}
