@@ -31,7 +31,7 @@ enum Step {
         page: u64,
         how: u8,
     },
-    /// The other stream's CD gets another ASID.
+    /// The other stream's CD gets another ASID, and the old one is flushed before it may be used again.
     Asid {
         asid: u16,
     },
@@ -91,6 +91,8 @@ fn world() -> World {
 
 impl World {
     /// Changes memory, and says which commands make it safe.
+    ///
+    /// `asid` is the other stream's before this step.
     fn change(&mut self, step: &Step, asid: u16) -> Vec<[u64; 2]> {
         match *step {
             Step::Access { .. } => vec![],
@@ -158,9 +160,14 @@ impl World {
                     ],
                 }
             }
-            Step::Asid { asid } => {
-                self.guest.write(self.second_cd, &cd(&self.inner, asid));
-                vec![[0x05 | 6 << 32, 1]]
+            Step::Asid { asid: new } => {
+                self.guest.write(self.second_cd, &cd(&self.inner, new));
+                // Later changes of the tables name the ASIDs in use only, so nothing may stay under this one.
+                vec![
+                    [0x05 | 6 << 32, 1],
+                    [0x46, 0],
+                    [0x11 | 3 << 32 | u64::from(asid) << 48, 0],
+                ]
             }
         }
     }
@@ -191,11 +198,11 @@ proptest! {
         let mut asid = 8;
         // First pass: which words change, and which commands follow.
         for step in &steps {
+            let before = snapshot(&world.guest);
+            let commands = world.change(step, asid);
             if let Step::Asid { asid: new } = step {
                 asid = *new;
             }
-            let before = snapshot(&world.guest);
-            let commands = world.change(step, asid);
             let after = snapshot(&world.guest);
             plan.push((step.clone(), differences(&before, &after), commands));
         }
