@@ -32,6 +32,9 @@ pub struct Caches {
     pub cd1: [u8; limit::SLOTS],
     /// Stage-2 entries, tag {VMID, ipa}: which frames.
     pub s2: [u8; limit::VMIDS * limit::IPAS],
+    /// Stage-2 entries of the pages that hold CD and stage-1 tables, tag {VMID}: which VMs' stage 2 said so. They are never reclaimed, so
+    /// that nothing need be told of them while there is one VM.
+    pub s2_tables: [u8; limit::VMIDS],
     /// Combined entries, tag {VMID, ASID or [`GLOBAL`], page}: which frames.
     pub tlb: [u8; TAGS],
     /// ATC entries, tag {StreamID, SubstreamID or none, page}: which frames. No ASID: that is the difficulty of the strong ASID
@@ -224,7 +227,7 @@ impl Caches {
             .sum()
     }
 
-    /// How many tags it holds anything under. All words of an STE are one entry, and all words of a CD: a command that hits one hits all.
+    /// How many tags it holds anything under, those of tables apart, which no command names by themselves. All words of an STE are one entry, and all words of a CD: a command that hits one hits all.
     pub fn tags(&self) -> u32 {
         let words = |arrays: [&[u8]; 3]| {
             let [first, second, third] = arrays;
@@ -294,6 +297,7 @@ mod tests {
     #[test]
     fn descriptors_are_one_tag_each_whatever_their_words_hold() {
         let all = Caches::default().zip(&Caches::default(), |_, _| 0xff);
+        // `s2_tables` is no tag that a command names.
         let cells = all.s1.len() + all.s2.len() + all.tlb.len() + all.atc.len();
         let tags = cells + limit::DEVICES + limit::SLOTS;
         assert_eq!(all.tags() as usize, tags);

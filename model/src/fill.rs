@@ -24,9 +24,9 @@ type Layer = fn(&Machine, &State, from: &Caches, into: &mut Caches);
 /// In the order in which they depend on each other.
 const LAYERS: [Layer; 6] = [
     fetch_ste,
+    walk_stage_2,
     fetch_cd,
     walk_stage_1,
-    walk_stage_2,
     combine,
     translate_for_ats,
 ];
@@ -57,7 +57,7 @@ impl Machine {
     }
 
     /// Whether a device may issue requests with a slot's SubstreamID now.
-    pub(crate) fn may_request(&self, state: &State, slot: Slot) -> bool {
+    pub fn may_request(&self, state: &State, slot: Slot) -> bool {
         self.devices == Devices::Wild
             || self.threat == Threat::Hostile
             || state.memory.active >> slot.0 & 1 == 1
@@ -113,9 +113,11 @@ fn fetch_ste(machine: &Machine, state: &State, _: &Caches, into: &mut Caches) {
 fn fetch_cd(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     for device in (0..machine.bounds.devices).map(Device) {
         for viommu in Machine::tables_in_use(from, device) {
-            for (_, vm) in Machine::stage_2_in_use(from, device) {
+            for (vmid, vm) in Machine::stage_2_in_use(from, device) {
                 // S1ContextPtr is an intermediate address: through another VM's stage 2 it finds whatever lies there.
-                let anything = vm != machine.vm_of(viommu) || machine.cds_are_anything();
+                let own = bit(machine.vm_of(viommu).0);
+                let anything =
+                    table_readers(from, vmid, vm) & !own != 0 || machine.cds_are_anything();
                 for slot in machine.slots_of(device) {
                     if anything {
                         any_cd(machine, viommu, slot, into);
@@ -126,6 +128,12 @@ fn fetch_cd(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) 
             }
         }
     }
+}
+
+/// The VMs whose memory is read where a table's intermediate address is fetched from: by a walk of stage 2, or by an entry that is
+/// cached under the VMID.
+fn table_readers(caches: &Caches, vmid: Vmid, vm: Vm) -> u8 {
+    bit(vm.0) | caches.s2_tables[vmid.index()]
 }
 
 fn latch_cd(machine: &Machine, state: &State, viommu: Viommu, slot: Slot, into: &mut Caches) {
@@ -165,7 +173,9 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
                     }
                     for space in values(ttbs).map(|value| Space(value - 1)) {
                         for page in (0..machine.bounds.pages).map(Page) {
-                            let (own, global) = stage_1_results(machine, state, space, vm, page);
+                            let readers = table_readers(from, vmid, vm);
+                            let (own, global) =
+                                stage_1_results(machine, state, space, readers, page);
                             if keeps_own {
                                 into.s1[tag(vmid, asid, page)] |= own;
                             }
@@ -178,15 +188,15 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
     }
 }
 
-/// What the tables of a space, read through the stage 2 of `vm`, say of a page: by leaves with nG=1, and by global ones.
+/// What the tables of a space, read through the stage 2 of some VMs, say of a page: by leaves with nG=1, and by global ones.
 fn stage_1_results(
     machine: &Machine,
     state: &State,
     space: Space,
-    vm: Vm,
+    readers: u8,
     page: Page,
 ) -> (u16, u16) {
-    let foreign = machine.vm_of(machine.viommu_of(space)) != vm;
+    let foreign = readers & !bit(machine.vm_of(machine.viommu_of(space)).0) != 0;
     if foreign || machine.guest_memory_is_anything() {
         let any = (0..machine.bounds.ipas).fold(0, |set, ipa| set | s1_bit(space, Ipa(ipa)));
         return (any, any);
@@ -205,6 +215,9 @@ fn walk_stage_2(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
             for ipa in values(state.memory.s2[vm.index()]).map(Ipa) {
                 let Frame(frame) = machine.frame(vm, ipa);
                 into.s2[s2_tag(vmid, ipa)] |= bit(frame);
+            }
+            if machine.bounds.vms > 1 {
+                into.s2_tables[vmid.index()] |= bit(vm.0);
             }
         }
     }

@@ -6,6 +6,7 @@
 
 mod actor;
 mod changes;
+mod deed;
 mod end;
 mod fetched;
 mod names;
@@ -24,6 +25,7 @@ use crate::program::{Section, SourceStep, Start};
 use crate::state::State;
 use crate::step::Step;
 pub use actor::{Actor, actor};
+pub use deed::{Deed, deed};
 pub use fetched::{Cache, assumed, entry};
 use retrace::Retraced;
 pub use waits::{Wait, waits};

@@ -8,6 +8,7 @@ mod corpus;
 mod costs;
 mod explain;
 mod good_specs;
+mod lockstep;
 mod messages;
 mod modes;
 mod mutants;

@@ -142,6 +142,10 @@ impl Machine {
                 let frames = frames(caches.s2[s2_tag(vmid, ipa)]);
                 entries.extend(frames.map(|to| (STAGE_2, format!("{vmid} {ipa} -> {to}"))));
             }
+            let owners = list(values(caches.s2_tables[vmid.index()]), |vm| {
+                Vm(vm).to_string()
+            });
+            entries.extend(owners.map(|of| (STAGE_2, format!("{vmid} tables -> memory of {of}"))));
         }
         for (name, cell) in self.tagged() {
             entries.extend(frames(caches.tlb[cell]).map(|to| (TLB, format!("{name} -> {to}"))));
@@ -236,7 +240,7 @@ pub(super) fn cache_of(caches: &Caches) -> &'static str {
         STE
     } else if some(&caches.cd0) || some(&caches.cd1) {
         CD
-    } else if some(&caches.s2) {
+    } else if some(&caches.s2) || some(&caches.s2_tables) {
         STAGE_2
     } else if some(&caches.tlb) {
         TLB
