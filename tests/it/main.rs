@@ -20,3 +20,4 @@ mod spec_format;
 mod stories;
 mod tidy;
 mod tutorial;
+mod writer;
