@@ -22,7 +22,7 @@ pub struct Caches {
     pub s1: [u16; TAGS],
     /// Word 0 of STEs, tag {StreamID}: [`ste0`] values.
     pub ste0: [u8; limit::DEVICES],
-    /// Word 1 of STEs: bit 1 for EATS=1, bit 0 for EATS=0.
+    /// Word 1 of STEs: [`ste1`] values.
     pub ste1: [u8; limit::DEVICES],
     /// Word 2 of STEs: [`ste2`] values.
     pub ste2: [u8; limit::DEVICES],
@@ -44,7 +44,7 @@ pub struct Caches {
 
 /// Values of STE word 0, {V, Config, S1ContextPtr}.
 pub mod ste0 {
-    use super::Viommu;
+    use super::{Viommu, limit};
 
     /// V=0 or Config=abort.
     pub const ABORT: u8 = 0;
@@ -52,6 +52,41 @@ pub mod ste0 {
     /// Config=nested with the CD table of a vIOMMU.
     pub const fn nested(viommu: Viommu) -> u8 {
         1 + viommu.0
+    }
+
+    /// Config=0b110: stage 1 is bypassed, stage 2 translates. No CD table is read.
+    pub const S2_TRANS: u8 = 1 + limit::VIOMMUS as u8;
+
+    /// The vIOMMU whose CD table a word points to, if it points to one.
+    pub const fn table(word: u8) -> Option<Viommu> {
+        match word {
+            ABORT | S2_TRANS => None,
+            table => Some(Viommu(table - 1)),
+        }
+    }
+
+    /// The set of words that point to a CD table.
+    pub const TABLES: u8 = ((1 << S2_TRANS) - 1) & !(1 << ABORT);
+}
+
+/// Values of STE word 1, {EATS, S1DSS}. Where no traffic without SubstreamID is bypassed, S1DSS is what the axis says, and 0 here.
+pub mod ste1 {
+    use super::bit;
+
+    /// EATS, and whether S1DSS says that traffic without SubstreamID bypasses stage 1.
+    pub const fn new(eats: bool, bypass: bool) -> u8 {
+        eats as u8 | (bypass as u8) << 1
+    }
+
+    /// The set of words with EATS=1.
+    pub const EATS: u8 = bit(new(true, false)) | bit(new(true, true));
+
+    /// The set of words with S1DSS=0b01.
+    pub const BYPASSES: u8 = bit(new(false, true)) | bit(new(true, true));
+
+    /// EATS and whether S1DSS=0b01, of a word.
+    pub const fn decode(word: u8) -> (bool, bool) {
+        (word & 1 != 0, word & 2 != 0)
     }
 }
 
@@ -270,7 +305,8 @@ mod tests {
     fn words_fit_their_cells() {
         assert!(cd0::epd(Asid(limit::ASIDS as u8 - 1)) < 8);
         assert!(cd1::ttb(Space(limit::SPACES as u8 - 1)) < 8);
-        assert!(ste0::nested(Viommu(limit::VIOMMUS as u8 - 1)) < 8);
+        assert!(ste0::nested(Viommu(limit::VIOMMUS as u8 - 1)) < ste0::S2_TRANS);
+        const { assert!(ste0::S2_TRANS < 8) }
         assert!(ste2::new(Vmid(limit::VMIDS as u8 - 1), Vm(limit::VMS as u8 - 1)) < 8);
         const { assert!(limit::SPACES * limit::IPAS <= 16 && limit::VMS * limit::IPAS <= 8) }
         const { assert!(TAGS <= 16, "a set of tags is a u16") }

@@ -12,7 +12,7 @@ use vocab::{
 };
 
 use crate::caches::{
-    Caches, GLOBAL, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste2, tag, values,
+    Caches, GLOBAL, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste1, ste2, tag, values,
 };
 use crate::machine::{Machine, TableMemory, limit};
 use crate::property::Property;
@@ -60,6 +60,7 @@ impl Machine {
     pub fn may_request(&self, state: &State, slot: Slot) -> bool {
         self.devices == Devices::Wild
             || self.threat == Threat::Hostile
+            || self.bypasses_stage_1(slot)
             || state.memory.active >> slot.0 & 1 == 1
     }
 
@@ -75,15 +76,27 @@ impl Machine {
 
     /// The vIOMMUs whose CD table a device's streams may be translated with.
     pub(crate) fn tables_in_use(caches: &Caches, device: Device) -> impl Iterator<Item = Viommu> {
-        values(caches.ste0[device.index()] & !bit(ste0::ABORT)).map(|value| Viommu(value - 1))
+        values(caches.ste0[device.index()]).filter_map(ste0::table)
     }
 
-    /// The (VMID, VM) pairs whose stage 2 a device's streams may be translated with; none while its STE cannot translate.
+    /// The (VMID, VM) pairs whose stage 2 may be behind a device's stage 1; none while its STE points to no CD table.
     pub(crate) fn stage_2_in_use(
         caches: &Caches,
         device: Device,
     ) -> impl Iterator<Item = (Vmid, Vm)> {
-        let translates = caches.ste0[device.index()] & !bit(ste0::ABORT) != 0;
+        Machine::stage_2_of(caches, device, ste0::TABLES)
+    }
+
+    /// The (VMID, VM) pairs whose stage 2 a device's streams may be translated with at all, with a stage 1 or without.
+    pub(crate) fn any_stage_2_in_use(
+        caches: &Caches,
+        device: Device,
+    ) -> impl Iterator<Item = (Vmid, Vm)> {
+        Machine::stage_2_of(caches, device, !bit(ste0::ABORT))
+    }
+
+    fn stage_2_of(caches: &Caches, device: Device, word0: u8) -> impl Iterator<Item = (Vmid, Vm)> {
+        let translates = caches.ste0[device.index()] & word0 != 0;
         let set = caches.ste2[device.index()] & !bit(ste2::NONE);
         values(if translates { set } else { 0 }).map(|value| {
             let pair = value - 1;
@@ -118,7 +131,8 @@ fn fetch_cd(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) 
                 let own = bit(machine.vm_of(viommu).0);
                 let anything =
                     table_readers(from, vmid, vm) & !own != 0 || machine.cds_are_anything();
-                for slot in machine.slots_of(device) {
+                let slots = machine.slots_of(device);
+                for slot in slots.filter(|&slot| !machine.bypasses_stage_1(slot)) {
                     if anything {
                         any_cd(machine, viommu, slot, into);
                     } else {
@@ -211,7 +225,7 @@ fn stage_1_results(
 /// Stage 2: any usable STE starts a walk, whose result is tagged {VMID, ipa}.
 fn walk_stage_2(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     for device in (0..machine.bounds.devices).map(Device) {
-        for (vmid, vm) in Machine::stage_2_in_use(from, device) {
+        for (vmid, vm) in Machine::any_stage_2_in_use(from, device) {
             for ipa in values(state.memory.s2[vm.index()]).map(Ipa) {
                 let Frame(frame) = machine.frame(vm, ipa);
                 into.s2[s2_tag(vmid, ipa)] |= bit(frame);
@@ -247,7 +261,7 @@ fn translate_for_ats(machine: &Machine, state: &State, from: &Caches, into: &mut
         return;
     }
     for device in (0..machine.bounds.devices).map(Device) {
-        if from.ste1[device.index()] & bit(1) == 0 {
+        if from.ste1[device.index()] & ste1::EATS == 0 {
             continue;
         }
         for slot in machine
@@ -267,6 +281,9 @@ fn untranslated(machine: &Machine, caches: &Caches, device: Device, slot: Slot, 
         machine.device_of(slot) == device,
         "a slot was asked for under another device"
     );
+    if machine.bypasses_stage_1(slot) {
+        return bypassing(machine, caches, device, page);
+    }
     let mut frames = 0;
     for (asid, _) in Machine::asids_in_use(caches, slot) {
         for (vmid, _) in Machine::stage_2_in_use(caches, device) {
@@ -276,13 +293,26 @@ fn untranslated(machine: &Machine, caches: &Caches, device: Device, slot: Slot, 
     frames
 }
 
+/// The frames that a request without SubstreamID may be translated to where stage 1 is bypassed: the page is an intermediate one.
+fn bypassing(machine: &Machine, caches: &Caches, device: Device, page: Page) -> u8 {
+    let (word0, word1) = (caches.ste0[device.index()], caches.ste1[device.index()]);
+    let by_s1dss = word0 & ste0::TABLES != 0 && word1 & ste1::BYPASSES != 0;
+    let leads = by_s1dss || word0 & bit(ste0::S2_TRANS) != 0;
+    if !leads || page.0 >= machine.bounds.ipas {
+        return 0;
+    }
+    Machine::any_stage_2_in_use(caches, device).fold(0, |frames, (vmid, _)| {
+        frames | caches.s2[s2_tag(vmid, Ipa(page.0))]
+    })
+}
+
 impl Machine {
     /// Every frame that a DMA of (device, SubstreamID, page) may reach now: through the ATC, or through any CD that may be in use
     /// and the TLB. Walks are in the TLB's set already.
     pub fn reach(&self, state: &State, slot: Slot, page: Page) -> u8 {
         let caches = &state.caches;
         let device = self.device_of(slot);
-        let translated = caches.ste1[device.index()] & bit(1) != 0
+        let translated = caches.ste1[device.index()] & ste1::EATS != 0
             && caches.ste0[device.index()] & !bit(ste0::ABORT) != 0;
         let through_atc = if translated {
             caches.atc[atc_tag(slot, page)]

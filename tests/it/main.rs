@@ -21,3 +21,4 @@ mod spec_format;
 mod stories;
 mod tidy;
 mod tutorial;
+mod writer;

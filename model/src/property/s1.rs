@@ -26,14 +26,17 @@ fn holds(machine: &Machine, state: &State) -> bool {
         .map(Slot)
         .filter(|&slot| machine.may_request(state, slot))
         .all(|slot| {
-            (0..machine.bounds.pages)
-                .map(Page)
-                .all(|page| machine.reach(state, slot, page) & !granted(state, slot, page) == 0)
+            (0..machine.bounds.pages).map(Page).all(|page| {
+                machine.reach(state, slot, page) & !granted(machine, state, slot, page) == 0
+            })
         })
 }
 
-/// The union of the grants of all spaces bound to a slot.
-pub(crate) fn granted(state: &State, slot: Slot, page: Page) -> u8 {
+/// The union of the grants of all spaces bound to a slot. Traffic that bypasses stage 1 needs none.
+pub(crate) fn granted(machine: &Machine, state: &State, slot: Slot, page: Page) -> u8 {
+    if machine.bypasses_stage_1(slot) {
+        return u8::MAX;
+    }
     values(state.ghost.bound[slot.index()]).fold(0, |frames, space| {
         frames | state.ghost.grant[leaf(Space(space), page)]
     })

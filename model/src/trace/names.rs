@@ -2,7 +2,9 @@
 
 use vocab::{Asid, Command, Device, Frame, Ipa, Page, Slot, Space, Ssid, Viommu, Vm, Vmid};
 
-use crate::caches::{Caches, GLOBAL, atc_tag, cd0, cd1, s1_bit, s2_tag, ste0, ste2, tag, values};
+use crate::caches::{
+    Caches, GLOBAL, atc_tag, cd0, cd1, s1_bit, s2_tag, ste0, ste1, ste2, tag, values,
+};
 use crate::command::{GUEST_VMID, Tags, ssid_0_tag};
 use crate::machine::{Machine, limit};
 use crate::program::Kind;
@@ -113,7 +115,7 @@ impl Machine {
             let place = device.index();
             for words in [
                 list(values(caches.ste0[place]), ste_word0),
-                list(values(caches.ste1[place]), |eats| format!("EATS={eats}")),
+                list(values(caches.ste1[place]), ste_word1),
                 list(values(caches.ste2[place]), ste_word2),
             ] {
                 entries.extend(words.map(|words| (STE, format!("{device}: {words}"))));
@@ -254,8 +256,15 @@ pub(super) fn cache_of(caches: &Caches) -> &'static str {
 pub(super) fn ste_word0(value: u8) -> String {
     match value {
         ste0::ABORT => "abort".to_owned(),
+        ste0::S2_TRANS => "stage 2 only".to_owned(),
         table => format!("CD table of {}", Viommu(table - ste0::nested(Viommu(0)))),
     }
+}
+
+pub(super) fn ste_word1(value: u8) -> String {
+    let (eats, bypass) = ste1::decode(value);
+    let s1dss = if bypass { " S1DSS=bypass" } else { "" };
+    format!("EATS={}{s1dss}", eats as u8)
 }
 
 pub(super) fn ste_word2(value: u8) -> String {
