@@ -20,6 +20,10 @@ pub enum Answer {
     BadSte,
     /// C_BAD_CD.
     BadCd,
+    /// C_BAD_SUBSTREAMID: traffic with a SubstreamID to a stream without stage 1.
+    BadSubstream,
+    /// F_STREAM_DISABLED: traffic without a SubstreamID where S1DSS terminates it.
+    Disabled,
     /// F_TRANSLATION of stage 1: no leaf, or no walk is allowed (EPD0).
     NoLeaf,
     /// F_TRANSLATION of stage 2, for the page that stage 1 yields.
@@ -75,6 +79,8 @@ pub fn of_refusal(refusal: &Refusal, recorded: &[Event], asked: Asked, frames: &
     let candidates = [
         Answer::BadSte,
         Answer::BadCd,
+        Answer::BadSubstream,
+        Answer::Disabled,
         Answer::NoLeaf,
         Answer::NoTable,
     ];
@@ -99,6 +105,9 @@ fn record(answer: &Answer, asked: Asked) -> Option<[u64; 4]> {
     Some(match answer {
         Answer::BadSte => [word0(0x04), 0, 0, 0],
         Answer::BadCd => [word0(0x0a), 0, 0, 0],
+        Answer::Disabled => [word0(0x06), 0, 0, 0],
+        // Without SSV: the SubstreamID is always there (7.3.9).
+        Answer::BadSubstream => [word0(0x08) & !(1 << 11), 0, 0, 0],
         Answer::NoLeaf => [word0(0x10), RNW | IN, asked.address, 0],
         Answer::NoStage2(ipa) => [word0(0x10), RNW | S2 | IN, asked.address, map::ipa(*ipa)],
         // The walk began at IPA 0.
@@ -121,6 +130,8 @@ impl std::fmt::Display for Answer {
             Answer::Abort => f.write_str("abort"),
             Answer::BadSte => f.write_str("C_BAD_STE"),
             Answer::BadCd => f.write_str("C_BAD_CD"),
+            Answer::BadSubstream => f.write_str("C_BAD_SUBSTREAMID"),
+            Answer::Disabled => f.write_str("F_STREAM_DISABLED"),
             Answer::NoLeaf => f.write_str("F_TRANSLATION of stage 1"),
             Answer::NoStage2(ipa) => write!(f, "F_TRANSLATION of stage 2 for {ipa}"),
             Answer::NoTable => f.write_str("F_TRANSLATION of stage 2 for a stage-1 table"),

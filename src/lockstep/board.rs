@@ -46,13 +46,22 @@ pub struct Board<'s> {
     machine: &'s Machine,
     smmu: &'s Smmu<Memory>,
     pace: Pace,
-    queues: Vec<(CommandQueue, u32)>,
+    queues: Vec<Queue>,
     events_read: u32,
     scribbler: Option<Scribbler>,
     /// What memory holds, as far as the model knows its words.
     held: Words,
     /// The units, each of which sees the same commands.
     pub units: Vec<Box<dyn Unit + 's>>,
+}
+
+/// A command queue and what software knows of it.
+struct Queue {
+    ring: CommandQueue,
+    /// Where the next command is written, with the wrap bit.
+    prod: u32,
+    /// Whether a CMD_ATC_INV waits to be consumed.
+    asks_devices: bool,
 }
 
 /// What software's step did on the board that the model does not say of it.
@@ -89,11 +98,10 @@ impl<'s> Board<'s> {
         self.held = bytemuck::cast([0xff_u8; size_of::<Words>()]);
         self.write(&initial);
         self.queues = (0..map::QUEUES as u8)
-            .map(|queue| {
-                (
-                    CommandQueue::new(map::commands(queue), map::COMMANDS_LOG2),
-                    0,
-                )
+            .map(|queue| Queue {
+                ring: CommandQueue::new(map::commands(queue), map::COMMANDS_LOG2),
+                prod: 0,
+                asks_devices: false,
             })
             .collect();
         self.smmu
@@ -227,19 +235,21 @@ impl<'s> Board<'s> {
         }
     }
 
-    /// Puts a command into a queue. An illegal one has a bit set that no command may have: SSec, for the Secure queue alone (4.1.6).
+    /// Puts a command into a queue. What makes an illegal one illegal is not the model's question; here it is an opcode from the range
+    /// that is reserved (4.1.2).
     fn issue(&mut self, queue: u8, command: Bytes, legal: bool) -> Result<(), Unexpected> {
-        const SSEC: u64 = 1 << 10;
+        const RESERVED: u64 = 1 << 7;
         let [word0, word1] = command.encode();
         if legal {
             self.put(queue, [word0, word1]);
+            self.queues[queue as usize].asks_devices |= matches!(command, Bytes::AtcInv { .. });
             return match self.pace {
                 Pace::AtOnce => self.consume(queue, false, Stopped::Empty),
                 Pace::AtSync => Ok(()),
             };
         }
         // Whatever is in front of it is consumed first, as hardware would before it meets the error.
-        let place = self.put(queue, [word0 | SSEC, word1]);
+        let place = self.put(queue, [word0 | RESERVED, word1]);
         self.consume(queue, false, Stopped::Error(CommandError::Ill))?;
         // Linux's way on: a CMD_SYNC in its place (drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c: __arm_smmu_cmdq_skip_err).
         self.overwrite(place, Bytes::Sync(SyncSignal::None).encode());
@@ -249,8 +259,8 @@ impl<'s> Board<'s> {
 
     fn sync(&mut self, queue: u8, timed_out: bool) -> Result<(), Unexpected> {
         self.put(queue, Bytes::Sync(SyncSignal::None).encode());
-        // Where commands are consumed at once, the devices have answered long ago; the model allows that too.
-        if timed_out && self.pace == Pace::AtSync {
+        // Where the ATC_INVs have been consumed the devices have answered; the model allows that too.
+        if timed_out && self.queues[queue as usize].asks_devices {
             self.consume(queue, true, Stopped::Error(CommandError::AtcInvSync))?;
             self.go_on();
         }
@@ -266,13 +276,12 @@ impl<'s> Board<'s> {
     /// Writes a command behind the last one; returns where it lies.
     fn put(&mut self, queue: u8, words: [u64; 2]) -> u64 {
         let base = map::commands(queue);
-        let (_, prod) = &self.queues[queue as usize];
         let entries = 1 << map::COMMANDS_LOG2;
-        let place = base + u64::from(prod % entries) * 16;
+        let place = base + u64::from(self.queues[queue as usize].prod % entries) * 16;
         self.overwrite(place, words);
-        let (ring, prod) = &mut self.queues[queue as usize];
-        *prod = (*prod + 1) % (2 * entries);
-        ring.set_prod(*prod);
+        let queue = &mut self.queues[queue as usize];
+        queue.prod = (queue.prod + 1) % (2 * entries);
+        queue.ring.set_prod(queue.prod);
         place
     }
 
@@ -286,8 +295,9 @@ impl<'s> Board<'s> {
             units: &self.units,
             mute,
         };
-        let (ring, _) = &mut self.queues[queue as usize];
-        let stopped = self.smmu.consume(ring, &devices);
+        let of = &mut self.queues[queue as usize];
+        of.asks_devices = false;
+        let stopped = self.smmu.consume(&mut of.ring, &devices);
         match stopped == expected {
             true => Ok(()),
             false => Err(Unexpected(format!(
@@ -352,7 +362,11 @@ impl<'s> Board<'s> {
     }
 
     fn asked(&self, slot: Slot, page: Page) -> (Device, Option<engine::SubstreamId>, u64) {
-        let address = map::iova(page) + 8;
+        // What bypasses stage 1 comes with an intermediate address.
+        let address = match self.machine.bypasses_stage_1(slot) {
+            true => map::ipa(Ipa(page.0)),
+            false => map::iova(page),
+        } + 8;
         (
             self.machine.device_of(slot),
             encode::ssid(self.machine, slot),

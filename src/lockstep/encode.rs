@@ -8,10 +8,10 @@ use engine::layout::{
     SteWord3,
 };
 use engine::{Asid, Iova, Ipa as IpaAddress, StreamId, SubstreamId, Vmid};
-use model::caches::{cd0, cd1, ste0, ste2};
+use model::caches::{cd0, cd1, ste0, ste1, ste2};
 use model::state::pte;
 use model::{Machine, S1dss, limit};
-use vocab::{Command, Device, Ipa, Slot, Space, Viommu, Vm};
+use vocab::{Command, Device, Ipa, Slot, Space, Vm};
 
 use super::map;
 
@@ -50,13 +50,14 @@ const fn asid(vocab::Asid(asid): vocab::Asid) -> Asid {
     Asid(asid as u16 + 1)
 }
 
-/// Word 0 of an STE: abort, or nested with the CD table of a vIOMMU.
+/// Word 0 of an STE: abort, stage 2 alone, or nested with the CD table of a vIOMMU.
 pub fn ste_word0(device: Device, word: u8) -> u64 {
     let ste = SteWord0::new().with_v(true);
-    match word {
-        ste0::ABORT => ste.with_config(0),
-        word => {
-            let table = map::cd_table(Viommu(word - 1), device);
+    match ste0::table(word) {
+        None if word == ste0::S2_TRANS => ste.with_config(6),
+        None => ste.with_config(0),
+        Some(viommu) => {
+            let table = map::cd_table(viommu, device);
             ste.with_config(7)
                 .with_s1contextptr_55_6(table >> 6)
                 // Two CDs at least: with S1CDMax = 0 there are no substreams.
@@ -67,12 +68,17 @@ pub fn ste_word0(device: Device, word: u8) -> u64 {
 }
 
 /// Word 1 of an STE.
-pub fn ste_word1(machine: &Machine, eats: u8) -> u64 {
+pub fn ste_word1(machine: &Machine, word: u8) -> u64 {
+    let (eats, bypass) = ste1::decode(word);
     let dss = match machine.axes.s1dss {
         S1dss::Terminate => 0,
         S1dss::Ssid0 => 2,
+        S1dss::Bypass => u8::from(bypass),
     };
-    SteWord1::new().with_s1dss(dss).with_eats(eats).into_bits()
+    SteWord1::new()
+        .with_s1dss(dss)
+        .with_eats(u8::from(eats))
+        .into_bits()
 }
 
 /// Words 2 and 3 of an STE: zeros while nothing was written, which is ILLEGAL with stage 2.

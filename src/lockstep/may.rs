@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use model::caches::{GLOBAL, atc_tag, cd0, cd1, s1_ipas, s2_tag, ste0, ste2, tag, values};
+use model::caches::{GLOBAL, atc_tag, cd0, cd1, s1_ipas, s2_tag, ste0, ste1, ste2, tag, values};
 use model::state::{descriptor, leaf, pte};
 use model::{Machine, State, TableMemory, limit};
 use vocab::{Asid, Device, Frame, Ipa, Page, Slot, Space, Threat, Viommu, Vm, Vmid};
@@ -27,17 +27,24 @@ pub fn untranslated(machine: &Machine, state: &State, slot: Slot, page: Page) ->
             Stream::Bad => {
                 answers.insert(Answer::BadSte);
             }
-            Stream::Nested { table, vmid, vm } => {
+            Stream::Translates { table, vmid, vm } => {
                 let access = Access {
                     machine,
                     state,
                     slot,
                     page,
-                    table,
                     vmid,
                     vm,
                 };
-                access.nested(&mut answers);
+                match (table, machine.bypasses_stage_1(slot)) {
+                    (None, true) => access.stage_2(Ipa(page.0), &mut answers),
+                    (Some(_), true) => access.bypasses(&mut answers),
+                    // Without a stage 1 there are no substreams.
+                    (None, false) => {
+                        answers.insert(Answer::BadSubstream);
+                    }
+                    (Some(table), false) => access.nested(table, &mut answers),
+                }
             }
         }
     }
@@ -51,7 +58,7 @@ pub fn through_atc(machine: &Machine, state: &State, slot: Slot, page: Page) -> 
         state.caches.ste1[device.index()],
         state.memory.ste1[device.index()],
     );
-    let (on, off) = (eats >> 1 & 1 == 1, eats & 1 == 1);
+    let (on, off) = (eats & ste1::EATS != 0, eats & !ste1::EATS != 0);
     let mut kept: BTreeSet<Frame> = values(state.caches.atc[atc_tag(slot, page)])
         .map(Frame)
         .collect();
@@ -61,7 +68,7 @@ pub fn through_atc(machine: &Machine, state: &State, slot: Slot, page: Page) -> 
         let requested = match answer {
             Answer::Abort => Answer::Unsupported { recorded: false },
             Answer::BadSte => Answer::CompleterAbort,
-            Answer::BadCd if on => Answer::CompleterAbort,
+            Answer::BadCd | Answer::BadSubstream | Answer::Disabled if on => Answer::CompleterAbort,
             Answer::Frame(frame) if on => {
                 kept.insert(frame);
                 continue;
@@ -73,9 +80,9 @@ pub fn through_atc(machine: &Machine, state: &State, slot: Slot, page: Page) -> 
     }
     let mut translates = false;
     for stream in streams(state, device) {
-        translates |= matches!(stream, Stream::Nested { .. });
+        translates |= matches!(stream, Stream::Translates { .. });
         // A translated access to a stream that aborts, or has a broken STE: an abort without a record (5.2, STE.V).
-        if !kept.is_empty() && !matches!(stream, Stream::Nested { .. }) {
+        if !kept.is_empty() && !matches!(stream, Stream::Translates { .. }) {
             answers.insert(Answer::Abort);
         }
     }
@@ -92,10 +99,11 @@ pub fn through_atc(machine: &Machine, state: &State, slot: Slot, page: Page) -> 
 /// What a stream may be configured as.
 enum Stream {
     Abort,
-    /// Nested, before its words 2 and 3 were written.
+    /// With a stage 2, before words 2 and 3 were written.
     Bad,
-    Nested {
-        table: Viommu,
+    /// With a stage 2, and with a stage 1 if there is a table.
+    Translates {
+        table: Option<Viommu>,
         vmid: Vmid,
         vm: Vm,
     },
@@ -117,8 +125,8 @@ fn streams(state: &State, device: Device) -> Vec<Stream> {
         for word2 in values(both(state.caches.ste2[place], state.memory.ste2[place])) {
             streams.push(match word2 {
                 ste2::NONE => Stream::Bad,
-                word2 => Stream::Nested {
-                    table: Viommu(word0 - 1),
+                word2 => Stream::Translates {
+                    table: ste0::table(word0),
                     vmid: Vmid((word2 - 1) / limit::VMS as u8),
                     vm: Vm((word2 - 1) % limit::VMS as u8),
                 },
@@ -134,18 +142,32 @@ struct Access<'a> {
     state: &'a State,
     slot: Slot,
     page: Page,
-    table: Viommu,
     vmid: Vmid,
     vm: Vm,
 }
 
 impl Access<'_> {
-    fn nested(&self, answers: &mut Answers) {
+    /// Traffic without a SubstreamID where S1DSS says that it bypasses stage 1, or does not say so yet.
+    fn bypasses(&self, answers: &mut Answers) {
+        let device = self.machine.device_of(self.slot).index();
+        let words = both(
+            self.state.caches.ste1[device],
+            self.state.memory.ste1[device],
+        );
+        if words & ste1::BYPASSES != 0 {
+            self.stage_2(Ipa(self.page.0), answers);
+        }
+        if words & !ste1::BYPASSES != 0 {
+            answers.insert(Answer::Disabled);
+        }
+    }
+
+    fn nested(&self, table: Viommu, answers: &mut Answers) {
         let (caches, memory) = (&self.state.caches, &self.state.memory);
-        let place = descriptor(self.table, self.slot);
+        let place = descriptor(table, self.slot);
         let mut words0 = both(caches.cd0[self.slot.index()], memory.cd0[place]);
         let mut words1 = both(caches.cd1[self.slot.index()], memory.cd1[place]);
-        if self.descriptors_are_anything() {
+        if self.descriptors_are_anything(table) {
             words0 |= ((1u16 << (1 + 2 * limit::ASIDS)) - 1) as u8;
             words1 |= ((1u16 << (1 + self.machine.bounds.spaces)) - 1) as u8;
         }
@@ -196,6 +218,10 @@ impl Access<'_> {
     }
 
     fn stage_2(&self, ipa: Ipa, answers: &mut Answers) {
+        if ipa.0 >= self.machine.bounds.ipas {
+            answers.insert(Answer::NoStage2(ipa));
+            return;
+        }
         let cached = self.state.caches.s2[s2_tag(self.vmid, ipa)];
         answers.extend(values(cached).map(|frame| Answer::Frame(Frame(frame))));
         answers.insert(match self.state.memory.s2[self.vm.index()] >> ipa.0 & 1 {
@@ -205,10 +231,10 @@ impl Access<'_> {
     }
 
     /// Whether CDs may hold anything: a scribbler's, or what lies in another VM's memory where the table is in its owner's.
-    fn descriptors_are_anything(&self) -> bool {
+    fn descriptors_are_anything(&self, table: Viommu) -> bool {
         let scribbled = self.machine.threat != Threat::Honest
             && self.machine.axes.cd_table == TableMemory::Guest;
-        scribbled || self.is_foreign(self.table)
+        scribbled || self.is_foreign(table)
     }
 
     fn tables_are_anything(&self, space: Space) -> bool {
