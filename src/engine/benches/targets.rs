@@ -13,9 +13,9 @@ use std::process::Command as Process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use engine::cache::{Caches, Fast, Leaf, NoCaches, Space, Table, TableOf};
-use engine::layout::{Command, Granule, RangeHint};
-use engine::{Asid, Iova, Tbu, Transaction, Vmid};
+use engine::cache::{Caches, Fast, Missed, NoCaches, Pages, Parts, Route, Structures};
+use engine::layout::{Command, RangeHint};
+use engine::{Asid, Context, Iova, Stream, StreamId, Tbu, Transaction, Translation, Vmid};
 use support::{Machine, Memory, machine};
 use vm_memory::{GuestAddress, Iotlb, Permissions};
 
@@ -74,75 +74,35 @@ fn nh_va(transaction: &Transaction) -> Command {
 
 /// Caches that have seen `pages` pages.
 fn filled(machine: &Machine, pages: u64, caches: Fast) -> Fast {
-    // The caches of a TBU are its own: learn in a second set by translating through it.
-    let mut learner = Learner(caches);
-    let mut tbu = machine.smmu.tbu_with(&mut learner).expect("seats");
+    let mut tbu = machine.smmu.tbu_with(caches).expect("seats");
     black_box(sum(&mut tbu, &machine.transactions, pages as usize));
-    drop(tbu);
-    learner.0
-}
-
-struct Learner(Fast);
-
-macro_rules! forward {
-    ($($name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
-        impl Caches for &mut Learner {$(
-            fn $name(&mut self, $($argument: $type),*) $(-> $result)? {
-                self.0.$name($($argument),*)
-            }
-        )*}
-    };
-}
-
-forward! {
-    route(transaction: &Transaction) -> Option<engine::Translation>;
-    keep_route(transaction: &Transaction, stream: &engine::Stream, context: Option<&engine::Context>);
-    stream(sid: engine::StreamId) -> Option<engine::Stream>;
-    keep_stream(sid: engine::StreamId, stream: &engine::Stream);
-    context(sid: engine::StreamId, index: u32) -> Option<engine::Context>;
-    keep_context(sid: engine::StreamId, index: u32, context: &engine::Context);
-    translation(space: Space, va: u64) -> Option<Leaf>;
-    keep_translation(space: Space, va: u64, leaf: &Leaf);
-    stage2(vmid: Vmid, ipa: u64) -> Option<Leaf>;
-    keep_stage2(vmid: Vmid, ipa: u64, leaf: &Leaf);
-    table(of: TableOf, granule: Granule, start_level: u8, input: u64) -> Option<Table>;
-    keep_table(of: TableOf, granule: Granule, input: u64, table: &Table);
-    invalidate(command: &Command);
-    clear();
+    tbu.into_caches()
 }
 
 /// Remembers STEs and CDs and nothing else: every translation reads all 24 descriptors.
 struct ConfigOnly(Fast);
 
 impl Caches for ConfigOnly {
-    fn route(&mut self, _: &Transaction) -> Option<engine::Translation> {
-        None
+    fn route(&mut self, _: &Transaction) -> Result<Translation, Missed> {
+        Err(Missed::Unknown)
     }
-    fn keep_route(&mut self, _: &Transaction, _: &engine::Stream, _: Option<&engine::Context>) {}
-    fn stream(&mut self, sid: engine::StreamId) -> Option<engine::Stream> {
-        self.0.stream(sid)
+    fn keep_route(&mut self, _: &Transaction, _: &Route) {}
+    fn parts(
+        &mut self,
+    ) -> Parts<
+        impl Structures<StreamId, Stream>,
+        impl Structures<(StreamId, u32), Context>,
+        impl Pages,
+    > {
+        let Parts {
+            streams, contexts, ..
+        } = self.0.parts();
+        Parts {
+            streams,
+            contexts,
+            pages: NoCaches,
+        }
     }
-    fn keep_stream(&mut self, sid: engine::StreamId, stream: &engine::Stream) {
-        self.0.keep_stream(sid, stream);
-    }
-    fn context(&mut self, sid: engine::StreamId, index: u32) -> Option<engine::Context> {
-        self.0.context(sid, index)
-    }
-    fn keep_context(&mut self, sid: engine::StreamId, index: u32, context: &engine::Context) {
-        self.0.keep_context(sid, index, context);
-    }
-    fn translation(&mut self, _: Space, _: u64) -> Option<Leaf> {
-        None
-    }
-    fn keep_translation(&mut self, _: Space, _: u64, _: &Leaf) {}
-    fn stage2(&mut self, _: Vmid, _: u64) -> Option<Leaf> {
-        None
-    }
-    fn keep_stage2(&mut self, _: Vmid, _: u64, _: &Leaf) {}
-    fn table(&mut self, _: TableOf, _: Granule, _: u8, _: u64) -> Option<Table> {
-        None
-    }
-    fn keep_table(&mut self, _: TableOf, _: Granule, _: u64, _: &Table) {}
     fn invalidate(&mut self, command: &Command) {
         self.0.invalidate(command);
     }

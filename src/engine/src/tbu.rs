@@ -5,9 +5,10 @@ use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 use crate::access::{Access, Refusal, Transaction, Translation};
 use crate::ats::AtsReply;
 use crate::broadcast::{Full, Message, Reader};
-use crate::cache::{Caches, Fast};
+use crate::cache::{Caches, Fast, Missed};
 use crate::ids::{Iova, StreamId, SubstreamId};
 use crate::layout::Command;
+use crate::memory::Words;
 use crate::registers::Registers;
 use crate::smmu::{REGISTERS_CHANGED, Smmu};
 use crate::translate::Translator;
@@ -38,10 +39,18 @@ impl<'s, M, C: Caches> Tbu<'s, M, C> {
         &self.caches
     }
 
+    /// The caches, with what they have learnt.
+    pub fn into_caches(self) -> C {
+        self.caches
+    }
+}
+
+impl<'s, M: GuestMemoryBackend, C: Caches> Tbu<'s, M, C> {
     /// Begins a burst of transactions. Until it is dropped, CMD_SYNC waits for this thread to begin another transaction.
     pub fn burst(&mut self) -> Burst<'_, 's, M, C> {
         self.reader.arrive();
-        Burst { tbu: self }
+        let memory = Words::new(self.smmu.memory());
+        Burst { tbu: self, memory }
     }
 }
 
@@ -50,14 +59,22 @@ impl<'s, M, C: Caches> Tbu<'s, M, C> {
 /// What a transaction was translated to may be used until the next one begins or the burst ends. A thread that goes to sleep ends its
 /// burst first, or CMD_SYNC waits for it to wake, as hardware would for a device that leaves a transaction unfinished.
 #[derive(Debug)]
-pub struct Burst<'t, 's, M, C: Caches = Fast> {
+pub struct Burst<'t, 's, M: GuestMemoryBackend, C: Caches = Fast> {
     tbu: &'t mut Tbu<'s, M, C>,
+    memory: Words<'s, M>,
 }
 
 impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
     /// Applies the invalidations that were consumed since the last transaction.
     #[inline]
     fn refresh(&mut self) {
+        if self.tbu.reader.is_behind() {
+            self.catch_up();
+        }
+    }
+
+    #[cold]
+    fn catch_up(&mut self) {
         let Tbu {
             smmu,
             reader,
@@ -71,13 +88,13 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
     ///
     /// # Errors
     /// [`Refusal`]: how it ends for the device, and what software was told.
-    #[inline]
+    #[inline(always)]
     pub fn translate(&mut self, transaction: &Transaction) -> Result<Translation, Refusal> {
         self.refresh();
-        if let Some(translation) = self.tbu.caches.route(transaction) {
-            return Ok(translation);
+        match self.tbu.caches.route(transaction) {
+            Ok(translation) => Ok(translation),
+            Err(missed) => self.translate_slowly(transaction, missed),
         }
-        self.translate_slowly(transaction)
     }
 
     /// Translates several transactions in order, as if one after the other with no command between them; answers are appended to
@@ -91,15 +108,19 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
         answers.reserve(transactions.len());
         for transaction in transactions {
             let answer = match self.tbu.caches.route(transaction) {
-                Some(translation) => Ok(translation),
-                None => self.translate_slowly(transaction),
+                Ok(translation) => Ok(translation),
+                Err(missed) => self.translate_slowly(transaction, missed),
             };
             answers.push(answer);
         }
     }
 
     #[inline(never)]
-    fn translate_slowly(&mut self, transaction: &Transaction) -> Result<Translation, Refusal> {
+    fn translate_slowly(
+        &mut self,
+        transaction: &Transaction,
+        missed: Missed,
+    ) -> Result<Translation, Refusal> {
         let Tbu {
             smmu,
             registers,
@@ -107,12 +128,12 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
             ..
         } = &mut *self.tbu;
         Translator {
-            memory: smmu.memory(),
+            memory: &mut self.memory,
             features: smmu.features(),
             registers,
             caches,
         }
-        .translate(transaction)
+        .translate(transaction, missed)
         .map_err(|failure| smmu.refuse(transaction, &failure, registers))
     }
 
@@ -126,7 +147,7 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
             ..
         } = &mut *self.tbu;
         let (reply, failure) = Translator {
-            memory: smmu.memory(),
+            memory: &mut self.memory,
             features: smmu.features(),
             registers,
             caches,
@@ -210,7 +231,7 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
     }
 }
 
-impl<M, C: Caches> Drop for Burst<'_, '_, M, C> {
+impl<M: GuestMemoryBackend, C: Caches> Drop for Burst<'_, '_, M, C> {
     fn drop(&mut self) {
         self.tbu.reader.leave();
     }

@@ -3,19 +3,19 @@
 use vm_memory::GuestMemoryBackend;
 
 use crate::access::Rights;
-use crate::cache::{Caches, Leaf, Space, Table, TableOf};
+use crate::cache::{Leaf, Pages, Table};
 use crate::context::{Context, Inherited, Region};
 use crate::fault::{Fault, Origin, TranslationFault, stage1};
-use crate::features::{Features, fits};
-use crate::layout::{Class, Descriptor, Granule, Kind};
-use crate::memory::read_word;
+use crate::features::fits;
+use crate::layout::{Class, Descriptor};
+use crate::memory::Words;
 use crate::stream::Stage2;
+use crate::tables::Entry;
 
 /// What a walk reads and remembers.
-pub(crate) struct Walker<'a, M, C> {
-    pub(crate) memory: &'a M,
-    pub(crate) features: &'a Features,
-    pub(crate) caches: &'a mut C,
+pub(crate) struct Walker<'a, 'm, M: GuestMemoryBackend, P> {
+    pub(crate) memory: &'a mut Words<'m, M>,
+    pub(crate) pages: P,
 }
 
 /// What stage 1 alone says of an address.
@@ -27,102 +27,75 @@ pub(crate) struct Stage1Leaf {
     pub(crate) global: bool,
 }
 
-impl<M: GuestMemoryBackend, C: Caches> Walker<'_, M, C> {
-    /// Whether descriptors of the 64 KiB granule hold address bits 51:48.
-    const fn lpa(&self) -> bool {
-        self.features.oas >= 52
-    }
-
+impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
     /// Translates `va` through stage 1, fetching descriptors through stage 2 if there is one.
     ///
     /// Rights are returned, not judged.
     pub(crate) fn stage1(
         &mut self,
-        space: Space,
+        space: P::Owner,
         context: &Context,
         region: &Region,
         stage2: Option<&Stage2>,
         va: u64,
     ) -> Result<Stage1Leaf, Fault> {
-        let (lpa, tables) = (self.lpa(), &region.tables);
-        let granule = tables.granule;
-        let known = self
-            .caches
-            .table(TableOf::Stage1(space), granule, tables.start_level, va);
-        let (mut level, mut base, mut inherited, mut physical) = match known {
-            Some(table) => (table.level, table.base, table.inherited, true),
-            None => (
-                tables.start_level,
-                tables.root,
-                Inherited::default(),
-                stage2.is_none(),
-            ),
-        };
+        let tables = &region.tables;
+        let known = self.pages.table1(space, tables, va);
+        let mut physical = known.is_some() || stage2.is_none();
+        let mut table = known.unwrap_or(Table {
+            level: tables.start_level,
+            base: tables.root,
+            inherited: Inherited::default(),
+        });
         loop {
-            let mut address = tables.descriptor_at(base, level, va);
+            let level = tables.level(table.level);
+            let mut address = level.descriptor_at(table.base, va);
             if let (false, Some(stage2)) = (physical, stage2) {
                 let page = self.stage2(stage2, address, Class::Tt, Rights::UNPRIVILEGED_READ)?;
                 address = page.address(address);
                 // A table that lies in one page of stage 2 has one physical address, and can be remembered by it.
-                if level > tables.start_level && page.page_bits >= granule.page_bits() {
-                    let base = address >> granule.page_bits() << granule.page_bits();
-                    self.keep_table1(space, granule, va, level, base, inherited);
+                let page_bits = tables.granule.page_bits();
+                if table.level > tables.start_level && page.page_bits >= page_bits {
+                    table.base = address >> page_bits << page_bits;
+                    self.pages.keep_table1(space, tables, va, &table);
                 }
             }
-            let descriptor = read_word(self.memory, address).map_err(|_| Fault::WalkEabt {
+            let descriptor = self.memory.word(address).map_err(|_| Fault::WalkEabt {
                 s2: false,
                 class: Class::Tt,
                 fetch: address,
             })?;
             let descriptor = Descriptor::from_bits(descriptor);
-            let kind = descriptor.kind(granule, level, lpa);
-            if kind == Kind::Invalid {
-                return Err(stage1(TranslationFault::Translation));
-            }
-            let output = descriptor.address(granule, kind, level, lpa);
-            if !fits(output, context.oa_bits) {
-                return Err(stage1(TranslationFault::AddrSize));
-            }
-            if kind == Kind::Leaf {
-                if !descriptor.af() && !context.affd {
-                    return Err(stage1(TranslationFault::Access));
+            match tables.entry(level, descriptor) {
+                Entry::Invalid => return Err(stage1(TranslationFault::Translation)),
+                Entry::Table(base) | Entry::Leaf(base) if !tables.reach(base) => {
+                    return Err(stage1(TranslationFault::AddrSize));
                 }
-                let page_bits = granule.entry_bits(level);
-                return Ok(Stage1Leaf {
-                    ipa: output | (va & ((1 << page_bits) - 1)),
-                    page_bits,
-                    rights: context.rights(descriptor, inherited),
-                    global: !descriptor.ng(),
-                });
+                Entry::Leaf(base) => {
+                    if !descriptor.af() && !context.affd {
+                        return Err(stage1(TranslationFault::Access));
+                    }
+                    let page_bits = level.entry_bits;
+                    return Ok(Stage1Leaf {
+                        ipa: base | (va & ((1 << page_bits) - 1)),
+                        page_bits,
+                        rights: context.rights(descriptor, table.inherited),
+                        global: !descriptor.ng(),
+                    });
+                }
+                Entry::Table(base) => {
+                    table.level += 1;
+                    table.base = base;
+                    if !region.had {
+                        table.inherited = table.inherited.through(descriptor);
+                    }
+                }
             }
-            if !region.had {
-                inherited = inherited.through(descriptor);
-            }
-            level += 1;
-            base = output;
             physical = stage2.is_none();
             if physical {
-                self.keep_table1(space, granule, va, level, base, inherited);
+                self.pages.keep_table1(space, tables, va, &table);
             }
         }
-    }
-
-    fn keep_table1(
-        &mut self,
-        space: Space,
-        granule: Granule,
-        va: u64,
-        level: u8,
-        base: u64,
-        inherited: Inherited,
-    ) {
-        let table = Table {
-            level,
-            base,
-            inherited,
-        };
-        self.caches
-            .keep_table(TableOf::Stage1(space), granule, va, &table);
     }
 
     /// Translates `ipa` through stage 2, for an access that needs `needs`.
@@ -136,13 +109,14 @@ impl<M: GuestMemoryBackend, C: Caches> Walker<'_, M, C> {
         class: Class,
         needs: Rights,
     ) -> Result<Leaf, Fault> {
-        if let Some(leaf) = self.caches.stage2(stage2.vmid, ipa)
+        let vm = self.pages.vm(stage2.vmid);
+        if let Some(leaf) = self.pages.stage2(vm, ipa)
             && leaf.rights.contains(needs)
         {
             return Ok(leaf);
         }
-        let leaf = self.walk2(stage2, ipa, class)?;
-        self.caches.keep_stage2(stage2.vmid, ipa, &leaf);
+        let leaf = self.walk2(vm, stage2, ipa, class)?;
+        self.pages.keep_stage2(vm, ipa, &leaf);
         if leaf.rights.contains(needs) {
             Ok(leaf)
         } else {
@@ -153,54 +127,56 @@ impl<M: GuestMemoryBackend, C: Caches> Walker<'_, M, C> {
         }
     }
 
-    fn walk2(&mut self, stage2: &Stage2, ipa: u64, class: Class) -> Result<Leaf, Fault> {
+    #[inline]
+    fn walk2(
+        &mut self,
+        vm: P::Owner,
+        stage2: &Stage2,
+        ipa: u64,
+        class: Class,
+    ) -> Result<Leaf, Fault> {
         let fault = |kind| Err(Fault::Translation(kind, Origin::Stage2 { class, ipa }));
-        let (lpa, tables) = (self.lpa(), &stage2.tables);
-        let granule = tables.granule;
-        let of = TableOf::Stage2(stage2.vmid);
+        let tables = &stage2.tables;
         if !fits(ipa, tables.ia_bits) {
             return fault(TranslationFault::Translation);
         }
-        let (mut level, mut base) = match self.caches.table(of, granule, tables.start_level, ipa) {
-            Some(table) => (table.level, table.base),
-            None => (tables.start_level, tables.root),
-        };
+        let mut table = self.pages.table2(vm, tables, ipa).unwrap_or(Table {
+            level: tables.start_level,
+            base: tables.root,
+            inherited: Inherited::default(),
+        });
         loop {
-            let address = tables.descriptor_at(base, level, ipa);
-            let descriptor = read_word(self.memory, address).map_err(|_| Fault::WalkEabt {
+            let level = tables.level(table.level);
+            let address = level.descriptor_at(table.base, ipa);
+            let descriptor = self.memory.word(address).map_err(|_| Fault::WalkEabt {
                 s2: true,
                 class,
                 fetch: address,
             })?;
             let descriptor = Descriptor::from_bits(descriptor);
-            let kind = descriptor.kind(granule, level, lpa);
-            if kind == Kind::Invalid {
-                return fault(TranslationFault::Translation);
-            }
-            let output = descriptor.address(granule, kind, level, lpa);
-            if !fits(output, stage2.oa_bits) {
-                return fault(TranslationFault::AddrSize);
-            }
-            if kind == Kind::Leaf {
-                if !descriptor.af() && !stage2.affd {
-                    return fault(TranslationFault::Access);
+            match tables.entry(level, descriptor) {
+                Entry::Invalid => return fault(TranslationFault::Translation),
+                Entry::Table(base) | Entry::Leaf(base) if !tables.reach(base) => {
+                    return fault(TranslationFault::AddrSize);
                 }
-                return Ok(Leaf {
-                    base: output,
-                    page_bits: granule.entry_bits(level),
-                    rights: stage2_rights(descriptor),
-                    global: false,
-                    named_bits: granule.entry_bits(level),
-                });
+                Entry::Leaf(base) => {
+                    if !descriptor.af() && !stage2.affd {
+                        return fault(TranslationFault::Access);
+                    }
+                    return Ok(Leaf {
+                        base,
+                        page_bits: level.entry_bits,
+                        rights: stage2_rights(descriptor),
+                        global: false,
+                        named_bits: level.entry_bits,
+                    });
+                }
+                Entry::Table(base) => {
+                    table.level += 1;
+                    table.base = base;
+                }
             }
-            level += 1;
-            base = output;
-            let table = Table {
-                level,
-                base,
-                inherited: Inherited::default(),
-            };
-            self.caches.keep_table(of, granule, ipa, &table);
+            self.pages.keep_table2(vm, tables, ipa, &table);
         }
     }
 }

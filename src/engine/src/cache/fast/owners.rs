@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::store::OWNER_BITS;
-use crate::cache::{Leaf, Space, TableOf};
+use crate::cache::{Leaf, Space};
 use crate::ids::Vmid;
 
 /// One multiplication: keys are short and come from guests' ASIDs, of which at most 2^16 of a VM collide.
@@ -42,7 +42,7 @@ pub(super) struct SpaceSlot {
     /// Tags its translations.
     pub(super) owner: u32,
     /// Tags its tables.
-    walk: u32,
+    pub(super) walk: u32,
     /// Page sizes that it has had entries of.
     pub(super) sizes: u64,
     /// Some page of it stands for several entries.
@@ -62,7 +62,7 @@ pub(super) struct Vm {
     pub(super) stage2_owner: u32,
     pub(super) stage2_sizes: u64,
     /// Tags its stage-2 tables.
-    stage2_walk: u32,
+    pub(super) stage2_walk: u32,
     spaces: Vec<u32>,
 }
 
@@ -197,12 +197,14 @@ impl Owners {
         slot
     }
 
+    #[inline]
     pub(super) fn vm_at(&self, slot: u32) -> &Vm {
         &self.vms[slot as usize]
     }
 
-    pub(super) fn space_at(&self, slot: u32) -> SpaceSlot {
-        self.spaces[slot as usize]
+    #[inline]
+    pub(super) fn space_at(&self, slot: u32) -> &SpaceSlot {
+        &self.spaces[slot as usize]
     }
 
     pub(super) fn spaces_of(&self, vm: u32) -> &[u32] {
@@ -276,6 +278,7 @@ impl Owners {
     }
 
     /// Notes a translation of a living space, and says whose it is and whether it has a new size.
+    #[inline]
     pub(super) fn note_leaf(&mut self, slot: u32, leaf: &Leaf) -> (u32, bool) {
         let space = &mut self.spaces[slot as usize];
         let (owner, sizes, fractured) = if leaf.global {
@@ -290,30 +293,17 @@ impl Owners {
         };
         *fractured |= leaf.fractured();
         let before = *sizes;
-        *sizes |= 1 << leaf.page_bits;
+        *sizes |= 1 << (leaf.page_bits & 63);
         (owner, *sizes != before)
     }
 
     /// Notes a stage-2 translation of a living VM, and says whose it is and whether it has a new size.
+    #[inline]
     pub(super) fn note_stage2(&mut self, slot: u32, leaf: &Leaf) -> (u32, bool) {
         let vm = &mut self.vms[slot as usize];
         let before = vm.stage2_sizes;
-        vm.stage2_sizes |= 1 << leaf.page_bits;
+        vm.stage2_sizes |= 1 << (leaf.page_bits & 63);
         (vm.stage2_owner, vm.stage2_sizes != before)
-    }
-
-    /// Who owns tables.
-    pub(super) fn table_owner(&mut self, of: TableOf) -> u32 {
-        match of {
-            TableOf::Stage1(space) => {
-                let slot = self.space(space);
-                self.spaces[slot as usize].walk
-            }
-            TableOf::Stage2(vmid) => {
-                let slot = self.vm(vmid);
-                self.vms[slot as usize].stage2_walk
-            }
-        }
     }
 
     /// NH_ASID: global entries stay.

@@ -1,63 +1,68 @@
 //! Routes: what a StreamID and SubstreamID lead to, so that a hit looks at one cache line of configuration and one of translations.
 //!
-//! A route repeats what configuration and owners say, as of a *moment*, a counter that every invalidation and every new page size
-//! advances. A route of another moment is checked and brought up to date before it is used.
+//! A route repeats what configuration and owners say, as of a moment ([`Walked::moment`]). A route of another moment is checked and
+//! brought up to date before it is used.
 
-use super::config::Config;
-use super::owners::Owners;
+use super::pages::Walked;
+use super::store::{Pattern, Size, Way, smallest};
+use super::structures::Generations;
 use crate::access::{Access, Rights, Transaction};
+use crate::cache::Route;
 use crate::ids::{StreamId, SubstreamId};
-use crate::stream::Stream;
 
-const ROUTES: usize = 256;
-/// No SubstreamID; SubstreamIDs have 20 bits.
-const NONE: u32 = u32::MAX;
+const ROUTES_LOG2: u32 = 8;
 /// No moment: moments begin at 1.
 const NEVER: u64 = 0;
 
-/// Which translations a route leads to.
+/// Which translations a route leads to, by their owner's slot.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Through {
+pub(super) enum Slot {
     /// Stage-1 or combined ones of a space.
     Space(u32),
     /// Stage 2's alone, of a VM.
     Stage2(u32),
 }
 
-/// One route.
+/// One route. What every hit needs comes first, in one cache line.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-pub(super) struct Route {
+#[repr(C, align(128))]
+pub(super) struct Known {
     sid: u32,
-    ssid: u32,
+    ssid: u64,
     /// When what follows was right.
     moment: u64,
-    /// Whose entries, and of which sizes.
-    pub(super) owner: u32,
-    pub(super) global_owner: u32,
-    pub(super) sizes: u64,
-    pub(super) global_sizes: u64,
+    /// Bits that are 0 in addresses of the lower half whose top byte is as it should be. Others are looked at more closely.
+    unusual: u64,
+    /// Entries of the owner's smallest size, which are looked for first.
+    first: Pattern,
     /// The right that an access needs after the STE's overrides, by its write, instruction and privilege bits.
     needs: [Rights; 8],
+    slot: Slot,
     /// CD.TBI0 and CD.TBI1.
-    pub(super) tbi: [bool; 2],
-    pub(super) through: Through,
+    tbi: [bool; 2],
+    /// Whose entries, and of which sizes.
+    owner: u32,
+    sizes: u64,
+    global_owner: u32,
+    global_sizes: u64,
     /// Of the stream's configuration.
     generation: u64,
 }
 
-impl Route {
-    const EMPTY: Route = Route {
+impl Known {
+    const EMPTY: Known = Known {
         sid: 0,
         ssid: 0,
         moment: NEVER,
-        owner: 0,
-        global_owner: 0,
-        sizes: 0,
-        global_sizes: 0,
+        unusual: u64::MAX,
+        first: Pattern::NONE,
         needs: [Rights::ALL; 8],
+        slot: Slot::Stage2(0),
         tbi: [false; 2],
-        through: Through::Stage2(0),
+        owner: 0,
+        sizes: 0,
+        global_owner: 0,
+        global_sizes: 0,
         generation: 0,
     };
 
@@ -70,115 +75,155 @@ impl Route {
         self.needs[usize::from(bits & 7)]
     }
 
-    /// Brings a known route up to `moment`, if its configuration still holds and its translations are alive.
-    fn renew(&mut self, moment: u64, config: &Config, owners: &Owners) -> Option<()> {
-        if self.generation != config.route_generation(StreamId(self.sid)) {
+    /// The entry for an address; one without rights if there is none.
+    #[inline]
+    pub(super) fn find(&self, pages: &Walked, input: u64) -> (Way, Size) {
+        if input & self.unusual == 0 {
+            match pages.tlb.get(self.first.tag(input)) {
+                Some(way) => (way, self.first.size),
+                None => self.find_further(pages, input, smallest(self.sizes).1),
+            }
+        } else {
+            self.find_further(pages, input, self.sizes)
+        }
+    }
+
+    /// The same for any address, among entries of some of the owner's sizes.
+    #[inline(never)]
+    fn find_further(&self, pages: &Walked, input: u64, sizes: u64) -> (Way, Size) {
+        let (store, acceptable) = match self.slot {
+            Slot::Space(_) => {
+                // Without TBI, bits 63:56 repeat bit 55.
+                let top = input as i64 >> 55;
+                let repeated = top == 0 || top == -1;
+                (&pages.tlb, repeated || self.tbi[(top & 1) as usize])
+            }
+            // A stage-2 input has no ignored bits: what a tag cannot hold is not found.
+            Slot::Stage2(_) => (&pages.ipas, input >> 52 == 0),
+        };
+        if !acceptable {
+            return (Way::EMPTY, self.first.size);
+        }
+        store
+            .find(self.owner, sizes, input)
+            .or_else(|| store.find(self.global_owner, self.global_sizes, input))
+            .unwrap_or((Way::EMPTY, self.first.size))
+    }
+
+    /// Brings a known route up to date, if its configuration still holds and its translations are alive.
+    #[inline(never)]
+    fn renew(&mut self, generations: &Generations, pages: &Walked) -> Option<()> {
+        if self.generation != generations.of(StreamId(self.sid)) {
             return None;
         }
-        match self.through {
-            Through::Space(slot) => {
-                let (space, vm) = owners.fresh_space(slot)?;
-                (self.owner, self.sizes) = (space.owner, space.sizes);
+        let sizes = match self.slot {
+            Slot::Space(slot) => {
+                let (space, vm) = pages.owners.fresh_space(slot)?;
+                self.owner = space.owner;
                 (self.global_owner, self.global_sizes) = (vm.global_owner, vm.global_sizes);
+                space.sizes
             }
-            Through::Stage2(slot) => {
-                let vm = owners.fresh_stage2(slot)?;
-                (self.owner, self.sizes) = (vm.stage2_owner, vm.stage2_sizes);
+            Slot::Stage2(slot) => {
+                let vm = pages.owners.fresh_stage2(slot)?;
+                self.owner = vm.stage2_owner;
                 self.global_sizes = 0;
+                vm.stage2_sizes
             }
-        }
-        self.moment = moment;
+        };
+        self.sizes = sizes;
+        self.first = match smallest(sizes) {
+            (0, _) => Pattern::NONE,
+            (unit, _) => Pattern::new(unit, self.owner),
+        };
+        self.unusual = match (self.slot, self.tbi[0]) {
+            (Slot::Space(_), true) => 1 << 55,
+            (Slot::Space(_), false) => 0x1ff << 55,
+            (Slot::Stage2(_), _) => u64::MAX,
+        };
+        self.moment = pages.moment;
         Some(())
     }
 }
 
-/// A direct-mapped array of routes, and the present moment.
+/// A direct-mapped array of routes.
 #[derive(Debug)]
 pub(super) struct Routes {
-    routes: Box<[Route; ROUTES]>,
-    moment: u64,
+    routes: Box<[Known; 1 << ROUTES_LOG2]>,
+    pub(super) generations: Generations,
 }
 
 impl Default for Routes {
     fn default() -> Self {
         Routes {
-            routes: Box::new([Route::EMPTY; ROUTES]),
-            moment: 1,
+            routes: Box::new([Known::EMPTY; 1 << ROUTES_LOG2]),
+            generations: Generations::default(),
         }
     }
+}
+
+/// A SubstreamID, or a number that none has.
+#[inline]
+fn number(ssid: Option<SubstreamId>) -> u64 {
+    ssid.map_or(1 << 32, |ssid| u64::from(ssid.0))
 }
 
 #[inline]
-const fn place(sid: u32, ssid: u32) -> usize {
-    (sid.wrapping_mul(0x9e37_79b1) ^ ssid.wrapping_mul(0x85eb_ca6b)) as usize >> 8 & (ROUTES - 1)
+const fn place(sid: u32, ssid: u64) -> usize {
+    let hash = (sid as u64 ^ ssid << 20).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash >> (64 - ROUTES_LOG2)) as usize
 }
 
 impl Routes {
-    /// Something was invalidated, or a page size occurs for the first time.
-    pub(super) fn advance(&mut self) {
-        self.moment += 1;
-    }
-
     /// Nothing is known any more.
     pub(super) fn clear(&mut self) {
-        self.advance();
-        for route in &mut self.routes[..] {
-            // Slots mean nothing after this: a generation that never comes.
-            route.generation = u64::MAX;
-        }
+        self.routes.fill(Known::EMPTY);
     }
 
     /// The route of a stream, as of now.
     #[inline]
-    pub(super) fn get(
-        &mut self,
-        sid: StreamId,
-        ssid: Option<SubstreamId>,
-        config: &Config,
-        owners: &Owners,
-    ) -> Option<&Route> {
-        let ssid = ssid.map_or(NONE, |ssid| ssid.0);
-        let route = &mut self.routes[place(sid.0, ssid)];
-        if route.sid != sid.0 || route.ssid != ssid {
+    pub(super) fn get(&mut self, transaction: &Transaction, pages: &Walked) -> Option<&Known> {
+        let (sid, ssid) = (transaction.sid.0, number(transaction.ssid));
+        let route = &mut self.routes[place(sid, ssid)];
+        if route.sid != sid || route.ssid != ssid {
             return None;
         }
-        if route.moment != self.moment {
+        if route.moment != pages.moment {
             if route.moment == NEVER {
                 return None;
             }
-            route.renew(self.moment, config, owners)?;
+            route.renew(&self.generations, pages)?;
         }
         Some(route)
     }
 
+    /// Keeps a route to a slot that is alive.
     pub(super) fn keep(
         &mut self,
         transaction: &Transaction,
-        stream: &Stream,
-        (through, tbi): (Through, [bool; 2]),
-        config: &Config,
-        owners: &Owners,
+        route: &Route,
+        (slot, tbi): (Slot, [bool; 2]),
+        pages: &Walked,
     ) {
-        let ssid = transaction.ssid.map_or(NONE, |ssid| ssid.0);
         let needs = [0, 1, 2, 3, 4, 5, 6, 7].map(|bits: u8| {
             Access {
                 write: bits & 1 != 0,
-                instruction: stream.instruction.unwrap_or(bits & 2 != 0),
-                privileged: stream.privileged.unwrap_or(bits & 4 != 0),
+                instruction: route.instruction.unwrap_or(bits & 2 != 0),
+                privileged: route.privileged.unwrap_or(bits & 4 != 0),
             }
             .needs()
         });
-        let mut route = Route {
-            sid: transaction.sid.0,
+        let (sid, ssid) = (transaction.sid.0, number(transaction.ssid));
+        let mut known = Known {
+            sid,
             ssid,
             needs,
             tbi,
-            through,
-            generation: config.route_generation(transaction.sid),
-            ..Route::EMPTY
+            slot,
+            generation: self.generations.of(transaction.sid),
+            ..Known::EMPTY
         };
-        if route.renew(self.moment, config, owners).is_some() {
-            self.routes[place(transaction.sid.0, ssid)] = route;
+        if known.renew(&self.generations, pages).is_some() {
+            self.routes[place(sid, ssid)] = known;
         }
     }
 }
