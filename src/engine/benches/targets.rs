@@ -13,9 +13,11 @@ use std::process::Command as Process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use engine::cache::{Caches, Fast, Missed, NoCaches, Pages, Parts, Route, Structures};
+use engine::cache::{Caches, Fast, Missed, NoCaches, Pages, Parts, Place, Route, Structures};
 use engine::layout::{Command, RangeHint};
-use engine::{Asid, Context, Iova, Stream, StreamId, Tbu, Transaction, Translation, Vmid};
+use engine::{
+    Access, Asid, Context, Iova, Rights, Stream, StreamId, Tbu, Transaction, Translation, Vmid,
+};
 use support::{Machine, Memory, machine};
 use vm_memory::{GuestAddress, Iotlb, Permissions};
 
@@ -87,6 +89,9 @@ impl Caches for ConfigOnly {
         Err(Missed::Unknown)
     }
     fn keep_route(&mut self, _: &Transaction, _: &Route) {}
+    fn resume(&mut self, _: Place, _: Access) -> Option<(&Route, Rights, impl Pages)> {
+        None::<(&Route, Rights, NoCaches)>
+    }
     fn parts(
         &mut self,
     ) -> Parts<

@@ -5,7 +5,7 @@
 use vm_memory::GuestMemoryBackend;
 
 use crate::access::{Rights, Transaction, Translation};
-use crate::cache::{Caches, Missed, Pages, Parts, Structures, untagged};
+use crate::cache::{Caches, Pages, Parts, Space, Structures, untagged};
 use crate::context::Context;
 use crate::fault::{Fault, TranslationFault, stage1};
 use crate::features::{Features, fits};
@@ -13,8 +13,7 @@ use crate::ids::{Pa, StreamId};
 use crate::layout::{Class, Config};
 use crate::stream::{Ats, Stream};
 use crate::translate::{
-    Failing, Failure, Policy, Stage1, Stages, Translator, identity, region, space_of, stage1_of,
-    within_ias,
+    Failing, Failure, Policy, Stage1, Stages, Translator, identity, region, stage1_of, within_ias,
 };
 use crate::walk::Walker;
 
@@ -53,7 +52,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
         });
         // STE.V: translated transactions that select a broken STE abort without an event.
         let stream = stream.map_err(|_| Fault::Silent)?;
-        failing.overridden_by(stream);
+        failing.access = stream.overridden(failing.access);
         let needs = failing.access.needs();
         match (stream.config, stream.ats) {
             (Config::Abort, _) => Err(Fault::Silent),
@@ -84,10 +83,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
     ///
     /// The access of the transaction says the privilege that is asked for, nothing else. Of events only F_BAD_ATS_TREQ occurs.
     pub(crate) fn ats_request(&mut self, transaction: &Transaction) -> (AtsReply, Option<Failure>) {
-        let mut failing = Failing {
-            policy: Policy::ABORT_AND_RECORD,
-            access: transaction.access,
-        };
+        let mut failing = Failing::new(transaction);
         let denied = Failure {
             fault: Fault::BadAtsTreq,
             policy: Policy::ABORT_AND_RECORD,
@@ -108,19 +104,13 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
         let Ok(stream) = stream else {
             return (AtsReply::CompleterAbort, None);
         };
-        failing.overridden_by(stream);
+        failing.access = stream.overridden(failing.access);
         let mut stages = Stages::new(self.memory, self.features, contexts, pages);
         let answer = match (stream.config, stream.ats) {
             (Config::Abort, _) => return (AtsReply::UnsupportedRequest, None),
             (_, Ats::Off) => return (AtsReply::UnsupportedRequest, Some(denied)),
             (_, Ats::Full) => stages
-                .staged(
-                    transaction,
-                    stream,
-                    Rights::NONE,
-                    Missed::Unknown,
-                    &mut failing,
-                )
+                .staged(transaction, stream, Rights::NONE, &mut failing)
                 .map(|(translation, _)| translation),
             (_, Ats::SplitStage) => stages.split(transaction, stream, &mut failing),
         };
@@ -180,7 +170,7 @@ where
                 })?;
                 let region =
                     region(context, address)?.ok_or(stage1(TranslationFault::Translation))?;
-                let space = walker.pages.space(space_of(stream, context));
+                let space = walker.pages.space(Space::of(stream, context));
                 let first =
                     walker.stage1(space, context, region, Some(stage2), untagged(address))?;
                 (first.ipa, first.page_bits, first.rights)

@@ -15,7 +15,7 @@ pub use exact::{Counts, Exact, Preset, Replacement};
 pub use fast::Fast;
 pub use none::NoCaches;
 
-use crate::access::{Rights, Transaction, Translation};
+use crate::access::{Access, Rights, Transaction, Translation};
 use crate::context::{Context, Inherited};
 use crate::fault::Fault;
 use crate::ids::{Asid, StreamId, Vmid};
@@ -30,6 +30,16 @@ pub struct Space {
     pub vmid: Vmid,
     /// Which of its address spaces. Global entries are found from every one of the same VMID.
     pub asid: Asid,
+}
+
+impl Space {
+    /// Of what a CD translates, reached through an STE.
+    pub const fn of(stream: &Stream, context: &Context) -> Self {
+        Space {
+            vmid: stream.vmid,
+            asid: context.asid,
+        }
+    }
 }
 
 /// A translated page: the smaller of what the stages map.
@@ -70,38 +80,35 @@ pub struct Table {
     pub inherited: Inherited,
 }
 
-/// Which translations a stream's transactions are looked up among.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Through {
-    /// Stage-1 or combined ones.
-    Space {
-        /// Whose.
-        space: Space,
-        /// CD.TBI0 and CD.TBI1.
-        tbi: [bool; 2],
-    },
-    /// Stage 2's alone.
-    Stage2(Vmid),
-}
-
-/// Where an STE and a CD lead to.
+/// Where a StreamID and a SubstreamID lead to: what the rules of both made of STE and CD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// STE.PRIVCFG, where it overrides.
-    pub privileged: Option<bool>,
-    /// STE.INSTCFG, where it overrides.
-    pub instruction: Option<bool>,
-    /// Whose translations.
-    pub through: Through,
+    /// An STE with a stage that translates.
+    pub stream: Stream,
+    /// The CD, unless stage 1 is skipped.
+    pub context: Option<Context>,
 }
+
+impl Route {
+    /// Whose virtual addresses are translated, if stage 1 is not skipped.
+    pub fn space(&self) -> Option<Space> {
+        self.context
+            .as_ref()
+            .map(|context| Space::of(&self.stream, context))
+    }
+}
+
+/// Where caches keep a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(pub u8);
 
 /// What a look-up that did not succeed has found out, for whoever goes on from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missed {
     /// Nothing.
     Unknown,
-    /// The route is known, and at its end no translation that allows the access.
-    Absent,
+    /// The route is known and up to date, and at its end no translation allows the access.
+    Absent(Place),
 }
 
 /// STEs by StreamID, or CDs by StreamID and index.
@@ -173,6 +180,8 @@ pub trait Caches {
     fn route(&mut self, transaction: &Transaction) -> Result<Translation, Missed>;
     /// Remembers where transactions of this StreamID and SubstreamID lead to.
     fn keep_route(&mut self, transaction: &Transaction, route: &Route);
+    /// The route of a look-up that has just failed, the right that the access needs, and what is remembered along the route.
+    fn resume(&mut self, place: Place, access: Access) -> Option<(&Route, Rights, impl Pages)>;
 
     /// The parts, for one translation.
     fn parts(

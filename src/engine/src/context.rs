@@ -44,6 +44,8 @@ pub struct Context {
     pub record: bool,
     /// CD.S.
     pub stall: bool,
+    /// Bits that are 0 in every address that TTB0 translates and whose top byte is 0.
+    low: u64,
     /// What a leaf grants, by what it and the tables above it take away.
     granted: [Rights; 16],
 }
@@ -104,12 +106,13 @@ impl Context {
             }))
         };
         let (tg0, tg1) = (Granule::from_tg0(word.tg0()), Granule::from_tg1(word.tg1()));
+        let regions = [
+            region(!word.epd0(), tg0, word.t0sz(), cd.ttb0(), cd.word1.had0())?,
+            region(!word.epd1(), tg1, word.t1sz(), cd.ttb1(), cd.word2.had1())?,
+        ];
         Ok(Context {
             asid: Asid(word.asid()),
-            regions: [
-                region(!word.epd0(), tg0, word.t0sz(), cd.ttb0(), cd.word1.had0())?,
-                region(!word.epd1(), tg1, word.t1sz(), cd.ttb1(), cd.word2.had1())?,
-            ],
+            regions,
             tbi: [word.tbi0(), word.tbi1()],
             oa_bits,
             affd: word.affd(),
@@ -118,6 +121,7 @@ impl Context {
             abort: word.a(),
             record: word.r(),
             stall: word.s(),
+            low: regions[0].map_or(u64::MAX, |region| u64::MAX << region.tables.ia_bits),
             granted: std::array::from_fn(|taken| {
                 granted(Inherited(taken as u8), word.wxn(), word.pan())
             }),
@@ -129,6 +133,14 @@ impl Context {
     /// Arm IHI 0070, 3.4.1: bit 55 selects the half; without TBI bits 63:56 must repeat it, and so must what lies above TxSZ.
     #[inline]
     pub(crate) fn region(&self, va: u64) -> Result<Option<&Region>, Unacceptable> {
+        if va & self.low == 0 {
+            Ok(self.regions[0].as_ref())
+        } else {
+            self.unusual_region(va)
+        }
+    }
+
+    fn unusual_region(&self, va: u64) -> Result<Option<&Region>, Unacceptable> {
         let extended = (va << 8) as i64 >> 8;
         let half = usize::from(extended < 0);
         if extended as u64 != va && !self.tbi[half] {

@@ -47,19 +47,25 @@ impl<'m, M: GuestMemoryBackend> Words<'m, M> {
     /// As [`read_word`].
     #[inline]
     pub(crate) fn word(&mut self, address: u64) -> Result<u64, ExternalAbort> {
-        if let Some((start, bytes)) = &self.region {
-            // An address below the start becomes one far beyond the end, and is refused as such.
-            let offset = address.wrapping_sub(*start) as usize;
-            if let Ok(word) = bytes.load::<u64>(offset, Ordering::Acquire) {
-                return Ok(u64::from_le(word));
-            }
+        match self.near(address) {
+            Some(word) => Ok(word),
+            None => self.far(address),
         }
-        self.elsewhere(address)
+    }
+
+    /// A word of the region that was last read from.
+    #[inline(always)]
+    pub(crate) fn near(&self, address: u64) -> Option<u64> {
+        let (start, bytes) = self.region.as_ref()?;
+        // An address below the start becomes one far beyond the end, and is refused as such.
+        let offset = address.wrapping_sub(*start) as usize;
+        let word = bytes.load::<u64>(offset, Ordering::Acquire).ok()?;
+        Some(u64::from_le(word))
     }
 
     /// Reads from another region than the last, and remembers it if it is plain memory.
     #[inline(never)]
-    fn elsewhere(&mut self, address: u64) -> Result<u64, ExternalAbort> {
+    pub(crate) fn far(&mut self, address: u64) -> Result<u64, ExternalAbort> {
         if let Some(region) = self.memory.find_region(GuestAddress(address))
             && let Ok(bytes) = region.as_volatile_slice()
         {

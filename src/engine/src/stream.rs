@@ -2,6 +2,7 @@
 
 use vm_memory::GuestMemoryBackend;
 
+use crate::access::Access;
 use crate::fault::Fault;
 use crate::features::{Features, StallModel, fits};
 use crate::ids::{StreamId, Vmid};
@@ -115,6 +116,16 @@ impl Stream {
             .words(address)
             .map_err(|_| Fault::SteFetch(address))?;
         Stream::check(&Ste::from_words(words), features, registers)
+    }
+
+    /// An access after STE.{PRIVCFG,INSTCFG}.
+    #[inline]
+    pub(crate) fn overridden(&self, access: Access) -> Access {
+        Access {
+            write: access.write,
+            instruction: self.instruction.unwrap_or(access.instruction),
+            privileged: self.privileged.unwrap_or(access.privileged),
+        }
     }
 
     /// Checks an STE: Arm IHI 0070, 5.2.2 "Validity of STE".

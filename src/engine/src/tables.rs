@@ -9,17 +9,26 @@ use crate::layout::{Descriptor, Granule};
 /// Bits 1:0 of no descriptor.
 const NEVER: u8 = 4;
 
-/// What a walk needs to know of a level.
+/// What a walk needs to know of a level, in one cache line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(64))]
 pub(crate) struct Level {
     /// Of an input, shifted right by `shift`: the offset of its descriptor.
     index: u64,
     /// Of a leaf: bits 47 and below of what it maps.
     output: u64,
+    /// Of a table descriptor: bits 47 and below of the next table's address.
+    table: u64,
+    /// Descriptor bits that are address bits 51:48.
+    high: u64,
+    /// Bits that no output may have: F_ADDR_SIZE.
+    beyond: u64,
+    /// The bytes that one entry maps.
+    pub(crate) unit: u64,
     shift: u8,
     /// Bits 1:0 of a leaf, and of a table.
-    leaf: u8,
-    table: u8,
+    leaf_kind: u8,
+    table_kind: u8,
     /// Log2 of the bytes that one entry maps.
     pub(crate) entry_bits: u8,
 }
@@ -29,6 +38,27 @@ impl Level {
     #[inline]
     pub(crate) const fn descriptor_at(&self, table: u64, input: u64) -> u64 {
         table + (input >> (self.shift & 63) & self.index)
+    }
+
+    /// What a descriptor is.
+    #[inline]
+    pub(crate) fn entry(&self, descriptor: Descriptor) -> Entry {
+        let bits = descriptor.into_bits();
+        let high = (bits & self.high) << 36;
+        let kind = bits as u8 & 3;
+        if kind == self.leaf_kind {
+            Entry::Leaf(bits & self.output | high)
+        } else if kind == self.table_kind {
+            Entry::Table(bits & self.table | high)
+        } else {
+            Entry::Invalid
+        }
+    }
+
+    /// Whether an output has no more bits than it may have.
+    #[inline]
+    pub(crate) const fn reach(&self, output: u64) -> bool {
+        output & self.beyond == 0
     }
 }
 
@@ -54,12 +84,8 @@ pub struct Tables {
     pub start_level: u8,
     /// Size of input addresses, in bits.
     pub ia_bits: u8,
-    /// Bits that no output may have: F_ADDR_SIZE.
-    beyond: u64,
-    /// Of a table descriptor: bits 47 and below of the next table's address.
-    table: u64,
-    /// Descriptor bits that are address bits 51:48.
-    high: u64,
+    /// Bits that no input has.
+    above: u64,
     levels: [Level; 4],
 }
 
@@ -87,13 +113,7 @@ impl Tables {
             granule,
             start_level,
             ia_bits,
-            beyond: u64::MAX << oa_bits,
-            table: below_48(granule.page_bits()),
-            high: if granule == Granule::K64 && lpa {
-                0xf000
-            } else {
-                0
-            },
+            above: u64::MAX << ia_bits,
             levels: [0, 1, 2, 3].map(|level| {
                 // The start table may be smaller than a page, or several concatenated ones; all others are one page.
                 let bits = if level == start_level {
@@ -102,7 +122,7 @@ impl Tables {
                     granule.stride()
                 };
                 let entry_bits = granule.entry_bits(level);
-                let (leaf, table) = match level {
+                let (leaf_kind, table_kind) = match level {
                     3 => (3, NEVER),
                     _ if granule.block_at(level, lpa) => (1, 3),
                     _ => (NEVER, 3),
@@ -110,9 +130,17 @@ impl Tables {
                 Level {
                     index: ((1 << bits) - 1) << 3,
                     output: below_48(entry_bits),
+                    table: below_48(granule.page_bits()),
+                    high: if granule == Granule::K64 && lpa {
+                        0xf000
+                    } else {
+                        0
+                    },
+                    beyond: u64::MAX << oa_bits,
+                    unit: 1 << entry_bits,
                     shift: entry_bits - 3,
-                    leaf,
-                    table,
+                    leaf_kind,
+                    table_kind,
                     entry_bits,
                 }
             }),
@@ -125,25 +153,10 @@ impl Tables {
         &self.levels[(level & 3) as usize]
     }
 
-    /// What a descriptor of `level` is.
+    /// Whether an input has no more bits than these tables resolve.
     #[inline]
-    pub(crate) fn entry(&self, level: &Level, descriptor: Descriptor) -> Entry {
-        let bits = descriptor.into_bits();
-        let high = (bits & self.high) << 36;
-        let kind = bits as u8 & 3;
-        if kind == level.leaf {
-            Entry::Leaf(bits & level.output | high)
-        } else if kind == level.table {
-            Entry::Table(bits & self.table | high)
-        } else {
-            Entry::Invalid
-        }
-    }
-
-    /// Whether an output has no more bits than it may have.
-    #[inline]
-    pub(crate) const fn reach(&self, output: u64) -> bool {
-        output & self.beyond == 0
+    pub(crate) const fn hold(&self, input: u64) -> bool {
+        input & self.above == 0
     }
 }
 
@@ -182,8 +195,9 @@ mod tests {
                         Kind::Table => Entry::Table(address),
                         Kind::Leaf => Entry::Leaf(address),
                     };
-                    assert_eq!(tables.entry(tables.level(level), descriptor), expected);
-                    assert_eq!(tables.reach(address), address >> oas == 0);
+                    let level = tables.level(level);
+                    assert_eq!(level.entry(descriptor), expected);
+                    assert_eq!(level.reach(address), address >> oas == 0);
                     kinds[kind as usize] += 1;
                 }
             }

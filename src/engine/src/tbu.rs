@@ -5,7 +5,7 @@ use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 use crate::access::{Access, Refusal, Transaction, Translation};
 use crate::ats::AtsReply;
 use crate::broadcast::{Full, Message, Reader};
-use crate::cache::{Caches, Fast, Missed};
+use crate::cache::{Caches, Fast, Missed, Place};
 use crate::ids::{Iova, StreamId, SubstreamId};
 use crate::layout::Command;
 use crate::memory::Words;
@@ -93,7 +93,41 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
         self.refresh();
         match self.tbu.caches.route(transaction) {
             Ok(translation) => Ok(translation),
-            Err(missed) => self.translate_slowly(transaction, missed),
+            Err(missed) => self.translate_missed(transaction, missed),
+        }
+    }
+
+    #[inline(always)]
+    fn translate_missed(
+        &mut self,
+        transaction: &Transaction,
+        missed: Missed,
+    ) -> Result<Translation, Refusal> {
+        match missed {
+            Missed::Absent(place) => self.resume(transaction, place),
+            Missed::Unknown => self.translate_slowly(transaction),
+        }
+    }
+
+    #[inline(never)]
+    fn resume(&mut self, transaction: &Transaction, place: Place) -> Result<Translation, Refusal> {
+        let Tbu {
+            smmu,
+            registers,
+            caches,
+            ..
+        } = &mut *self.tbu;
+        let resumed = Translator {
+            memory: &mut self.memory,
+            features: smmu.features(),
+            registers,
+            caches,
+        }
+        .resume(transaction, place);
+        match resumed {
+            Some(Ok(translation)) => Ok(translation),
+            Some(Err(failure)) => Err(smmu.refuse(transaction, &failure, registers)),
+            None => self.translate_slowly(transaction),
         }
     }
 
@@ -109,18 +143,14 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
         for transaction in transactions {
             let answer = match self.tbu.caches.route(transaction) {
                 Ok(translation) => Ok(translation),
-                Err(missed) => self.translate_slowly(transaction, missed),
+                Err(missed) => self.translate_missed(transaction, missed),
             };
             answers.push(answer);
         }
     }
 
     #[inline(never)]
-    fn translate_slowly(
-        &mut self,
-        transaction: &Transaction,
-        missed: Missed,
-    ) -> Result<Translation, Refusal> {
+    fn translate_slowly(&mut self, transaction: &Transaction) -> Result<Translation, Refusal> {
         let Tbu {
             smmu,
             registers,
@@ -133,7 +163,7 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
             registers,
             caches,
         }
-        .translate(transaction, missed)
+        .translate(transaction)
         .map_err(|failure| smmu.refuse(transaction, &failure, registers))
     }
 

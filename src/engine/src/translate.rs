@@ -11,7 +11,7 @@ mod substream;
 use vm_memory::GuestMemoryBackend;
 
 use crate::access::{AddressType, Rights, Transaction, Translation};
-use crate::cache::{Caches, Missed, Parts, Route, Structures};
+use crate::cache::{Caches, Parts, Place, Route, Structures};
 use crate::fault::{Fault, TranslationFault, stage1};
 use crate::features::Features;
 use crate::ids::Pa;
@@ -19,9 +19,10 @@ use crate::layout::Config;
 use crate::memory::Words;
 use crate::registers::Registers;
 use crate::stream::Stream;
+use crate::walk::Walker;
 
 pub(crate) use failure::{Failing, Failure, Policy};
-pub(crate) use stages::{Stages, region, space_of};
+pub(crate) use stages::{Stages, region};
 pub(crate) use substream::{Stage1, stage1_of};
 
 /// Everything that translating one transaction touches.
@@ -50,40 +51,56 @@ pub(crate) fn within_ias(features: &Features, address: u64) -> Result<u64, Fault
 }
 
 impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
-    /// Where the transaction goes, after a look-up that has not found it.
-    pub(crate) fn translate(
-        &mut self,
-        transaction: &Transaction,
-        missed: Missed,
-    ) -> Result<Translation, Failure> {
-        let mut failing = Failing {
-            policy: Policy::ABORT_AND_RECORD,
-            access: transaction.access,
-        };
+    /// Where the transaction goes.
+    pub(crate) fn translate(&mut self, transaction: &Transaction) -> Result<Translation, Failure> {
+        let mut failing = Failing::new(transaction);
         let translated = match transaction.address_type {
-            AddressType::Untranslated => self.untranslated(transaction, missed, &mut failing),
+            AddressType::Untranslated => self.untranslated(transaction, &mut failing),
             AddressType::Translated => self.translated(transaction, &mut failing),
         };
-        translated.map_err(|fault| Failure {
+        translated.map_err(|fault| failing.with(fault))
+    }
+
+    /// Goes on where a look-up has failed at the end of a known route: STE, SubstreamID and CD were judged when the route was learnt, and
+    /// nothing has invalidated them since.
+    #[inline]
+    pub(crate) fn resume(
+        &mut self,
+        transaction: &Transaction,
+        place: Place,
+    ) -> Option<Result<Translation, Failure>> {
+        let (route, needs, pages) = self.caches.resume(place, transaction.access)?;
+        let Route { stream, context } = route;
+        let mut walker = Walker {
+            memory: self.memory,
+            pages,
+        };
+        let mut policy = Policy::ABORT_AND_RECORD;
+        let translated = walker.along(
+            self.features,
+            (stream, context.as_ref()),
+            transaction.address.0,
+            needs,
+            true,
+            &mut policy,
+        );
+        Some(translated.map_err(|fault| Failure {
             fault,
-            policy: failing.policy,
-            access: failing.access,
-        })
+            policy,
+            access: stream.overridden(transaction.access),
+        }))
     }
 
     fn untranslated(
         &mut self,
         transaction: &Transaction,
-        missed: Missed,
         failing: &mut Failing,
     ) -> Result<Translation, Fault> {
         if !self.registers.smmuen {
             return self.disabled(transaction);
         }
-        let (translation, route) = self.configured(transaction, missed, failing)?;
-        if missed == Missed::Unknown
-            && let Some(route) = route
-        {
+        let (translation, route) = self.configured(transaction, failing)?;
+        if let Some(route) = route {
             self.caches.keep_route(transaction, &route);
         }
         Ok(translation)
@@ -93,7 +110,6 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
     fn configured(
         &mut self,
         transaction: &Transaction,
-        missed: Missed,
         failing: &mut Failing,
     ) -> Result<(Translation, Option<Route>), Fault> {
         let Parts {
@@ -105,7 +121,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
         let stream = streams.get(transaction.sid, &mut room, || {
             Stream::fetch(self.memory, self.features, self.registers, transaction.sid)
         })?;
-        failing.overridden_by(stream);
+        failing.access = stream.overridden(failing.access);
         match stream.config {
             Config::Abort => Err(Fault::Silent),
             Config::Bypass => {
@@ -121,7 +137,6 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
                     transaction,
                     stream,
                     needs,
-                    missed,
                     failing,
                 )
             }

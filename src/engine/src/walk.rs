@@ -6,7 +6,6 @@ use crate::access::Rights;
 use crate::cache::{Leaf, Pages, Table};
 use crate::context::{Context, Inherited, Region};
 use crate::fault::{Fault, Origin, TranslationFault, stage1};
-use crate::features::fits;
 use crate::layout::{Class, Descriptor};
 use crate::memory::Words;
 use crate::stream::Stage2;
@@ -31,6 +30,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
     /// Translates `va` through stage 1, fetching descriptors through stage 2 if there is one.
     ///
     /// Rights are returned, not judged.
+    #[inline(always)]
     pub(crate) fn stage1(
         &mut self,
         space: P::Owner,
@@ -60,25 +60,19 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
                     self.pages.keep_table1(space, tables, va, &table);
                 }
             }
-            let descriptor = self.memory.word(address).map_err(|_| Fault::WalkEabt {
-                s2: false,
-                class: Class::Tt,
-                fetch: address,
-            })?;
-            let descriptor = Descriptor::from_bits(descriptor);
-            match tables.entry(level, descriptor) {
+            let descriptor = self.descriptor(address, false, Class::Tt)?;
+            match level.entry(descriptor) {
                 Entry::Invalid => return Err(stage1(TranslationFault::Translation)),
-                Entry::Table(base) | Entry::Leaf(base) if !tables.reach(base) => {
+                Entry::Table(base) | Entry::Leaf(base) if !level.reach(base) => {
                     return Err(stage1(TranslationFault::AddrSize));
                 }
                 Entry::Leaf(base) => {
                     if !descriptor.af() && !context.affd {
                         return Err(stage1(TranslationFault::Access));
                     }
-                    let page_bits = level.entry_bits;
                     return Ok(Stage1Leaf {
-                        ipa: base | (va & ((1 << page_bits) - 1)),
-                        page_bits,
+                        ipa: base | (va & (level.unit - 1)),
+                        page_bits: level.entry_bits,
                         rights: context.rights(descriptor, table.inherited),
                         global: !descriptor.ng(),
                     });
@@ -98,11 +92,38 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
         }
     }
 
+    /// Reads the descriptor at a physical address.
+    #[inline(always)]
+    fn descriptor(&mut self, address: u64, s2: bool, class: Class) -> Result<Descriptor, Fault> {
+        let word = match self.memory.near(address) {
+            Some(word) => word,
+            None => self.memory.far(address).map_err(|_| Fault::WalkEabt {
+                s2,
+                class,
+                fetch: address,
+            })?,
+        };
+        Ok(Descriptor::from_bits(word))
+    }
+
     /// Translates `ipa` through stage 2, for an access that needs `needs`.
     ///
     /// # Errors
     /// Every stage-2 fault, with `class` and the address.
+    #[inline(never)]
     pub(crate) fn stage2(
+        &mut self,
+        stage2: &Stage2,
+        ipa: u64,
+        class: Class,
+        needs: Rights,
+    ) -> Result<Leaf, Fault> {
+        self.stage2_here(stage2, ipa, class, needs)
+    }
+
+    /// The same, as a part of its caller.
+    #[inline(always)]
+    pub(crate) fn stage2_here(
         &mut self,
         stage2: &Stage2,
         ipa: u64,
@@ -127,7 +148,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn walk2(
         &mut self,
         vm: P::Owner,
@@ -137,7 +158,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
     ) -> Result<Leaf, Fault> {
         let fault = |kind| Err(Fault::Translation(kind, Origin::Stage2 { class, ipa }));
         let tables = &stage2.tables;
-        if !fits(ipa, tables.ia_bits) {
+        if !tables.hold(ipa) {
             return fault(TranslationFault::Translation);
         }
         let mut table = self.pages.table2(vm, tables, ipa).unwrap_or(Table {
@@ -148,15 +169,10 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
         loop {
             let level = tables.level(table.level);
             let address = level.descriptor_at(table.base, ipa);
-            let descriptor = self.memory.word(address).map_err(|_| Fault::WalkEabt {
-                s2: true,
-                class,
-                fetch: address,
-            })?;
-            let descriptor = Descriptor::from_bits(descriptor);
-            match tables.entry(level, descriptor) {
+            let descriptor = self.descriptor(address, true, class)?;
+            match level.entry(descriptor) {
                 Entry::Invalid => return fault(TranslationFault::Translation),
-                Entry::Table(base) | Entry::Leaf(base) if !tables.reach(base) => {
+                Entry::Table(base) | Entry::Leaf(base) if !level.reach(base) => {
                     return fault(TranslationFault::AddrSize);
                 }
                 Entry::Leaf(base) => {
@@ -182,16 +198,28 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
 }
 
 /// S2AP and XN, which make no difference between privileges: Arm ARM, D8.4.
-const fn stage2_rights(leaf: Descriptor) -> Rights {
-    let mut rights = Rights::NONE;
-    if leaf.ap() & 1 != 0 {
-        rights = rights.or(Rights::READ);
-    }
-    if leaf.ap() & 2 != 0 {
-        rights = rights.or(Rights::WRITE);
-    }
-    if !leaf.uxn() {
-        rights = rights.or(Rights::EXECUTE);
-    }
-    rights
+#[inline]
+fn stage2_rights(leaf: Descriptor) -> Rights {
+    /// By S2AP in bits 1:0, and XN in bit 2.
+    const GRANTED: [Rights; 8] = {
+        let data = [
+            Rights::NONE,
+            Rights::READ,
+            Rights::WRITE,
+            Rights::READ.or(Rights::WRITE),
+        ];
+        let mut granted = [Rights::NONE; 8];
+        let mut bits = 0;
+        while bits < 8 {
+            granted[bits] = if bits & 4 == 0 {
+                data[bits].or(Rights::EXECUTE)
+            } else {
+                data[bits & 3]
+            };
+            bits += 1;
+        }
+        granted
+    };
+    let bits = leaf.into_bits();
+    GRANTED[(bits >> 6 & 3 | bits >> 52 & 4) as usize]
 }

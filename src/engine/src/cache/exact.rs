@@ -11,8 +11,8 @@ pub use bank::Replacement;
 pub use preset::Preset;
 
 use super::range::Span;
-use super::{Caches, Leaf, Missed, Pages, Parts, Route, Structures, Table, untagged};
-use crate::access::{Transaction, Translation};
+use super::{Caches, Leaf, Missed, Pages, Parts, Place, Route, Structures, Table, untagged};
+use crate::access::{Access, Rights, Transaction, Translation};
 use crate::context::Context;
 use crate::ids::{Asid, StreamId, Vmid};
 use crate::layout::Command;
@@ -158,6 +158,10 @@ impl Caches for Exact {
     }
 
     fn keep_route(&mut self, _: &Transaction, _: &Route) {}
+
+    fn resume(&mut self, _: Place, _: Access) -> Option<(&Route, Rights, impl Pages)> {
+        None::<(&Route, Rights, Walked<'_>)>
+    }
 
     fn parts(
         &mut self,

@@ -13,15 +13,15 @@ mod routes;
 mod store;
 mod structures;
 
-use super::{Caches, Missed, Pages, Parts, Route, Structures, Through};
-use crate::access::{AddressType, Transaction, Translation};
+use super::{Caches, Missed, Pages, Parts, Place, Route, Structures};
+use crate::access::{Access, AddressType, Rights, Transaction, Translation};
 use crate::context::Context;
 use crate::ids::{Pa, StreamId};
 use crate::layout::Command;
 use crate::stream::Stream;
 use owners::Owners;
 use pages::Walked;
-use routes::{Routes, Slot};
+use routes::Routes;
 use store::Store;
 use structures::{Contexts, Streams};
 
@@ -86,14 +86,14 @@ impl Caches for Fast {
             return Err(Missed::Unknown);
         }
         let Fast { pages, routes, .. } = self;
-        let Some(route) = routes.get(transaction, pages) else {
+        let Some((route, place)) = routes.get(transaction, pages) else {
             return Err(Missed::Unknown);
         };
         let input = transaction.address.0;
         let (way, size) = route.find(pages, input);
         // One right is needed, so that having some of it is having it.
         if !way.rights().meets(route.needs(transaction.access)) {
-            return Err(Missed::Absent);
+            return Err(Missed::Absent(place));
         }
         Ok(Translation {
             pa: Pa(way.base() | size.offset(input)),
@@ -103,12 +103,13 @@ impl Caches for Fast {
     }
 
     fn keep_route(&mut self, transaction: &Transaction, route: &Route) {
-        let owners = &mut self.pages.owners;
-        let through = match route.through {
-            Through::Space { space, tbi } => (Slot::Space(owners.space(space)), tbi),
-            Through::Stage2(vmid) => (Slot::Stage2(owners.vm(vmid)), [false; 2]),
-        };
-        self.routes.keep(transaction, route, through, &self.pages);
+        self.routes.keep(transaction, route, &mut self.pages);
+    }
+
+    #[inline]
+    fn resume(&mut self, place: Place, access: Access) -> Option<(&Route, Rights, impl Pages)> {
+        let (route, needs) = self.routes.at(place, access)?;
+        Some((route, needs, &mut self.pages))
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! No caches: every transaction reads everything anew.
 
-use super::{Caches, Leaf, Missed, Pages, Parts, Route, Space, Structures, Table};
-use crate::access::{Transaction, Translation};
+use super::{Caches, Leaf, Missed, Pages, Parts, Place, Route, Space, Structures, Table};
+use crate::access::{Access, Rights, Transaction, Translation};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::ids::{StreamId, Vmid};
@@ -52,6 +52,9 @@ impl Caches for NoCaches {
         Err(Missed::Unknown)
     }
     fn keep_route(&mut self, _: &Transaction, _: &Route) {}
+    fn resume(&mut self, _: Place, _: Access) -> Option<(&Route, Rights, impl Pages)> {
+        None::<(&Route, Rights, NoCaches)>
+    }
     fn parts(
         &mut self,
     ) -> Parts<

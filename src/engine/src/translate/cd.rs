@@ -62,9 +62,9 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
                 Err(Fault::CdFetch(address))
             };
         };
-        let before = std::mem::replace(&mut failing.policy, Policy::stage2(stage2));
-        let page = self.stage2(stage2, address, Class::Cd, Rights::UNPRIVILEGED_READ)?;
-        failing.policy = before;
+        let page = self
+            .stage2(stage2, address, Class::Cd, Rights::UNPRIVILEGED_READ)
+            .inspect_err(|_| failing.policy = Policy::stage2(stage2))?;
         Ok(page.address(address))
     }
 }

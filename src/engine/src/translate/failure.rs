@@ -1,8 +1,8 @@
 //! What is known of a transaction that fails, and what software chose to do about it.
 
-use crate::access::Access;
+use crate::access::{Access, Transaction};
 use crate::context::Context;
-use crate::fault::Fault;
+use crate::fault::{Fault, Origin};
 use crate::stream::{Stage2, Stream};
 
 /// How a fault is handled: CD.{A,R,S}, or STE.{S2R,S2S} with an implied A.
@@ -20,11 +20,19 @@ impl Policy {
         stall: false,
     };
 
-    pub(crate) const fn stage1(context: &Context) -> Self {
+    const fn stage1(context: &Context) -> Self {
         Policy {
             abort: context.abort,
             record: context.record,
             stall: context.stall,
+        }
+    }
+
+    /// CD's for stage 1's faults, STE's for stage 2's.
+    pub(crate) fn both(fault: &Fault, context: &Context, stream: &Stream) -> Self {
+        match (fault, &stream.stage2) {
+            (Fault::Translation(_, Origin::Stage2 { .. }), Some(stage2)) => Policy::stage2(stage2),
+            _ => Policy::stage1(context),
         }
     }
 
@@ -53,12 +61,18 @@ pub(crate) struct Failing {
 }
 
 impl Failing {
-    pub(crate) fn overridden_by(&mut self, stream: &Stream) {
-        if let Some(privileged) = stream.privileged {
-            self.access.privileged = privileged;
+    pub(crate) const fn new(transaction: &Transaction) -> Self {
+        Failing {
+            policy: Policy::ABORT_AND_RECORD,
+            access: transaction.access,
         }
-        if let Some(instruction) = stream.instruction {
-            self.access.instruction = instruction;
+    }
+
+    pub(crate) const fn with(self, fault: Fault) -> Failure {
+        Failure {
+            fault,
+            policy: self.policy,
+            access: self.access,
         }
     }
 }

@@ -6,9 +6,9 @@ use super::failure::{Failing, Policy};
 use super::substream::{Stage1, stage1_of};
 use super::{identity, within_ias};
 use crate::access::{Rights, Transaction, Translation};
-use crate::cache::{Leaf, Missed, Pages, Route, Space, Structures, Through, untagged};
+use crate::cache::{Leaf, Pages, Route, Space, Structures, untagged};
 use crate::context::{Context, Region};
-use crate::fault::{Fault, Origin, TranslationFault, stage1};
+use crate::fault::{Fault, TranslationFault, stage1};
 use crate::features::Features;
 use crate::ids::{Pa, StreamId};
 use crate::layout::Class;
@@ -42,63 +42,43 @@ where
         }
     }
 
-    /// Where the transaction goes, and the route that leads there: none if no stage translates.
+    /// Where the transaction goes; and the route that leads there, unless no stage translates.
     pub(crate) fn staged(
         &mut self,
         transaction: &Transaction,
         stream: &Stream,
         needs: Rights,
-        missed: Missed,
         failing: &mut Failing,
     ) -> Result<(Translation, Option<Route>), Fault> {
-        let address = transaction.address.0;
-        let (leaf, through) = match stage1_of(transaction.ssid, stream)? {
-            Stage1::Skip => {
-                within_ias(self.features, address)?;
-                let Some(stage2) = &stream.stage2 else {
-                    return Ok((identity(address), None));
-                };
-                failing.policy = Policy::stage2(stage2);
-                let leaf = self.walker.stage2(stage2, address, Class::In, needs)?;
-                (leaf, Through::Stage2(stage2.vmid))
+        let Stages {
+            features,
+            contexts,
+            walker,
+        } = self;
+        let mut room = None;
+        let context = match stage1_of(transaction.ssid, stream)? {
+            Stage1::Skip if stream.stage2.is_none() => {
+                let address = within_ias(features, transaction.address.0)?;
+                return Ok((identity(address), None));
             }
+            Stage1::Skip => None,
             Stage1::Cd(index) => {
-                let Stages {
-                    features,
-                    contexts,
-                    walker,
-                } = self;
-                let mut room = None;
-                let context = contexts.get((transaction.sid, index), &mut room, || {
+                let key = (transaction.sid, index);
+                let context = contexts.get(key, &mut room, || {
                     walker.fetch_context(features, stream, index, failing)
                 })?;
-                let leaf = walker.combined(context, stream, address, needs, missed, failing)?;
-                let through = Through::Space {
-                    space: space_of(stream, context),
-                    tbi: context.tbi,
-                };
-                (leaf, through)
+                Some(context)
             }
         };
-        let translation = Translation {
-            pa: Pa(leaf.address(address)),
-            page_bits: leaf.page_bits,
-            rights: leaf.rights,
-        };
+        let address = transaction.address.0;
+        let policy = &mut failing.policy;
+        let translation =
+            walker.along(features, (stream, context), address, needs, false, policy)?;
         let route = Route {
-            privileged: stream.privileged,
-            instruction: stream.instruction,
-            through,
+            stream: *stream,
+            context: context.copied(),
         };
         Ok((translation, Some(route)))
-    }
-}
-
-/// Whose virtual addresses a CD translates.
-pub(crate) const fn space_of(stream: &Stream, context: &Context) -> Space {
-    Space {
-        vmid: stream.vmid,
-        asid: context.asid,
     }
 }
 
@@ -112,38 +92,60 @@ pub(crate) fn region(context: &Context, va: u64) -> Result<Option<&Region>, Faul
 }
 
 impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
+    /// Where an STE and a CD lead to; without a CD, stage 1 is skipped. `absent`: the TLB has been looked in, in vain.
+    #[inline(always)]
+    pub(super) fn along(
+        &mut self,
+        features: &Features,
+        (stream, context): (&Stream, Option<&Context>),
+        address: u64,
+        needs: Rights,
+        absent: bool,
+        policy: &mut Policy,
+    ) -> Result<Translation, Fault> {
+        let leaf = match (context, &stream.stage2) {
+            (Some(context), _) => self
+                .combined(context, stream, address, needs, absent)
+                .inspect_err(|fault| *policy = Policy::both(fault, context, stream))?,
+            (None, Some(stage2)) => {
+                within_ias(features, address)?;
+                self.stage2(stage2, address, Class::In, needs)
+                    .inspect_err(|_| *policy = Policy::stage2(stage2))?
+            }
+            (None, None) => unreachable!("a route has a stage that translates"),
+        };
+        Ok(Translation {
+            pa: Pa(leaf.address(address)),
+            page_bits: leaf.page_bits,
+            rights: leaf.rights,
+        })
+    }
+
     /// Stage 1, and stage 2 of what it yields: from the TLB, or by a walk.
+    #[inline(always)]
     fn combined(
         &mut self,
         context: &Context,
         stream: &Stream,
         va: u64,
         needs: Rights,
-        missed: Missed,
-        failing: &mut Failing,
+        absent: bool,
     ) -> Result<Leaf, Fault> {
-        failing.policy = Policy::stage1(context);
         let region = region(context, va)?;
-        let space = self.pages.space(space_of(stream, context));
-        if missed == Missed::Unknown
+        let space = self.pages.space(Space::of(stream, context));
+        if !absent
             && let Some(leaf) = self.pages.translation(space, untagged(va))
             && leaf.rights.contains(needs)
         {
             return Ok(leaf);
         }
         let region = region.ok_or(stage1(TranslationFault::Translation))?;
-        let leaf = self
-            .both(space, context, region, stream, va, needs)
-            .inspect_err(|fault| {
-                if let Fault::Translation(_, Origin::Stage2 { .. }) = fault {
-                    failing.policy =
-                        Policy::stage2(stream.stage2.as_ref().expect("stage 2 faulted"));
-                }
-            })?;
+        let leaf = self.both(space, context, region, stream, va, needs)?;
         self.pages.keep_translation(space, untagged(va), &leaf);
         Ok(leaf)
     }
 
+    #[inline(always)]
     fn both(
         &mut self,
         space: P::Owner,
@@ -166,7 +168,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
                 global: first.global,
                 named_bits: first.page_bits,
             },
-            Some(stage2) => self.stage2(stage2, first.ipa, Class::In, needs)?,
+            Some(stage2) => self.stage2_here(stage2, first.ipa, Class::In, needs)?,
         };
         // The smaller page of the two; its base is where the access lands, cut to that size.
         let page_bits = page.page_bits.min(first.page_bits);

@@ -136,7 +136,7 @@ impl Fast {
     fn kill_span(&mut self, target: Target, span: Span) {
         let (store, owner, sizes, fractured) = match target {
             Target::Space(slot) => {
-                let space = self.pages.owners.space_at(slot);
+                let (space, _) = self.pages.owners.space_at(slot);
                 (
                     &mut self.pages.tlb,
                     space.owner,

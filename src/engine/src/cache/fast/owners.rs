@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::store::OWNER_BITS;
-use crate::cache::{Leaf, Space};
+use crate::cache::Space;
 use crate::ids::Vmid;
 
 /// One multiplication: keys are short and come from guests' ASIDs, of which at most 2^16 of a VM collide.
@@ -42,7 +42,7 @@ pub(super) struct SpaceSlot {
     /// Tags its translations.
     pub(super) owner: u32,
     /// Tags its tables.
-    pub(super) walk: u32,
+    walk: u32,
     /// Page sizes that it has had entries of.
     pub(super) sizes: u64,
     /// Some page of it stands for several entries.
@@ -64,6 +64,20 @@ pub(super) struct Vm {
     /// Tags its stage-2 tables.
     pub(super) stage2_walk: u32,
     spaces: Vec<u32>,
+}
+
+/// What is to be known of a space, or of a VM's stage 2, while one transaction is translated.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner {
+    pub(super) slot: u32,
+    /// Tags its translations.
+    pub(super) pages: u32,
+    /// Tags its tables.
+    pub(super) tables: u32,
+    /// Page sizes that it has had entries of.
+    pub(super) sizes: u64,
+    /// Some page of it stands for several entries.
+    pub(super) fractured: bool,
 }
 
 /// Numbers, and who has them.
@@ -127,7 +141,7 @@ impl Owners {
     }
 
     /// The slot of a VMID, alive.
-    #[inline]
+    #[inline(always)]
     pub(super) fn vm(&mut self, vmid: Vmid) -> u32 {
         match self.last_vm.get(vmid.0, self.last) {
             Some(slot) => slot,
@@ -136,7 +150,7 @@ impl Owners {
     }
 
     /// The slot of a space, alive.
-    #[inline]
+    #[inline(always)]
     pub(super) fn space(&mut self, space: Space) -> u32 {
         match self.last_space.get(Self::key(space), self.last) {
             Some(slot) => slot,
@@ -185,7 +199,7 @@ impl Owners {
         if self.space_is_stale(slot) {
             self.renew_space(slot);
         }
-        let vm = self.space_at(slot).vm;
+        let vm = self.spaces[slot as usize].vm;
         if self.global_is_stale(vm) {
             self.renew_global(vm);
         }
@@ -202,9 +216,11 @@ impl Owners {
         &self.vms[slot as usize]
     }
 
+    /// A space and its VM.
     #[inline]
-    pub(super) fn space_at(&self, slot: u32) -> &SpaceSlot {
-        &self.spaces[slot as usize]
+    pub(super) fn space_at(&self, slot: u32) -> (&SpaceSlot, &Vm) {
+        let space = &self.spaces[slot as usize];
+        (space, &self.vms[space.vm as usize])
     }
 
     pub(super) fn spaces_of(&self, vm: u32) -> &[u32] {
@@ -223,22 +239,6 @@ impl Owners {
 
     pub(super) fn stage2_is_stale(&self, vm: u32) -> bool {
         self.vms[vm as usize].stage2_owner <= self.everything
-    }
-
-    /// The space, if it is alive and so is its VM's global number.
-    #[inline]
-    pub(super) fn fresh_space(&self, slot: u32) -> Option<(&SpaceSlot, &Vm)> {
-        let space = &self.spaces[slot as usize];
-        let vm = &self.vms[space.vm as usize];
-        let mark = vm.stage1.max(self.everything);
-        (space.owner > mark && vm.global_owner > mark).then_some((space, vm))
-    }
-
-    /// The VM, if its stage-2 entries are alive.
-    #[inline]
-    pub(super) fn fresh_stage2(&self, slot: u32) -> Option<&Vm> {
-        let vm = &self.vms[slot as usize];
-        (vm.stage2_owner > self.everything).then_some(vm)
     }
 
     pub(super) fn renew_space(&mut self, slot: u32) {
@@ -277,11 +277,45 @@ impl Owners {
         self.vms[vm as usize].stage2_walk = self.number();
     }
 
+    /// A space, alive.
+    #[inline(always)]
+    pub(super) fn open_space(&mut self, space: Space) -> Owner {
+        let slot = self.space(space);
+        let space = &self.spaces[slot as usize];
+        Owner {
+            slot,
+            pages: space.owner,
+            tables: space.walk,
+            sizes: space.sizes,
+            fractured: space.fractured,
+        }
+    }
+
+    /// A VM's stage 2, alive.
+    #[inline(always)]
+    pub(super) fn open_vm(&mut self, vmid: Vmid) -> Owner {
+        let slot = self.vm(vmid);
+        let vm = &self.vms[slot as usize];
+        Owner {
+            slot,
+            pages: vm.stage2_owner,
+            tables: vm.stage2_walk,
+            sizes: vm.stage2_sizes,
+            fractured: false,
+        }
+    }
+
     /// Notes a translation of a living space, and says whose it is and whether it has a new size.
-    #[inline]
-    pub(super) fn note_leaf(&mut self, slot: u32, leaf: &Leaf) -> (u32, bool) {
+    #[inline(never)]
+    pub(super) fn note_leaf(
+        &mut self,
+        slot: u32,
+        page_bits: u8,
+        global: bool,
+        is_fractured: bool,
+    ) -> (u32, bool) {
         let space = &mut self.spaces[slot as usize];
-        let (owner, sizes, fractured) = if leaf.global {
+        let (owner, sizes, fractured) = if global {
             let vm = &mut self.vms[space.vm as usize];
             (
                 vm.global_owner,
@@ -291,19 +325,16 @@ impl Owners {
         } else {
             (space.owner, &mut space.sizes, &mut space.fractured)
         };
-        *fractured |= leaf.fractured();
+        *fractured |= is_fractured;
         let before = *sizes;
-        *sizes |= 1 << (leaf.page_bits & 63);
+        *sizes |= 1 << page_bits;
         (owner, *sizes != before)
     }
 
-    /// Notes a stage-2 translation of a living VM, and says whose it is and whether it has a new size.
-    #[inline]
-    pub(super) fn note_stage2(&mut self, slot: u32, leaf: &Leaf) -> (u32, bool) {
-        let vm = &mut self.vms[slot as usize];
-        let before = vm.stage2_sizes;
-        vm.stage2_sizes |= 1 << (leaf.page_bits & 63);
-        (vm.stage2_owner, vm.stage2_sizes != before)
+    /// Notes a stage-2 translation of a living VM.
+    #[inline(never)]
+    pub(super) fn note_stage2(&mut self, slot: u32, page_bits: u8) {
+        self.vms[slot as usize].stage2_sizes |= 1 << page_bits;
     }
 
     /// NH_ASID: global entries stay.

@@ -1,6 +1,6 @@
 //! Translations of both kinds, tables, and whose they are.
 
-use super::owners::Owners;
+use super::owners::{Owner, Owners};
 use super::store::{Pattern, Size, Store, Way};
 use crate::cache::{Leaf, Pages, Space, Table};
 use crate::context::Inherited;
@@ -32,12 +32,12 @@ fn leaf_of((way, size): (Way, Size), global: bool) -> Leaf {
 }
 
 impl Walked {
-    #[inline]
+    #[inline(always)]
     fn table(&self, owner: u32, tables: &Tables, input: u64) -> Option<Table> {
         // Level 1 tables are few and near the root: not worth a probe.
         let mut level = 3;
         while level > tables.start_level.max(1) {
-            let pattern = Pattern::new(1 << (tables.level(level - 1).entry_bits & 63), owner);
+            let pattern = Pattern::new(tables.level(level - 1).unit, owner);
             if let Some(way) = self.tables.get(pattern.tag(input)) {
                 return Some(Table {
                     level,
@@ -50,32 +50,31 @@ impl Walked {
         None
     }
 
-    #[inline]
+    #[inline(always)]
     fn keep_table(&mut self, owner: u32, tables: &Tables, input: u64, table: &Table) {
         if table.level >= 2 {
-            let pattern = Pattern::new(1 << (tables.level(table.level - 1).entry_bits & 63), owner);
+            let pattern = Pattern::new(tables.level(table.level - 1).unit, owner);
             self.tables.put(pattern.tag(input), Way::table(table));
         }
     }
 }
 
 impl Pages for &mut Walked {
-    /// The slot of a space or of a VMID, alive.
-    type Owner = u32;
+    type Owner = Owner;
 
-    #[inline]
-    fn space(&mut self, space: Space) -> u32 {
-        self.owners.space(space)
+    #[inline(always)]
+    fn space(&mut self, space: Space) -> Owner {
+        self.owners.open_space(space)
     }
 
-    #[inline]
-    fn vm(&mut self, vmid: Vmid) -> u32 {
-        self.owners.vm(vmid)
+    #[inline(always)]
+    fn vm(&mut self, vmid: Vmid) -> Owner {
+        self.owners.open_vm(vmid)
     }
 
-    #[inline]
-    fn translation(&mut self, space: u32, va: u64) -> Option<Leaf> {
-        let (space, vm) = self.owners.fresh_space(space)?;
+    #[inline(always)]
+    fn translation(&mut self, space: Owner, va: u64) -> Option<Leaf> {
+        let (space, vm) = self.owners.space_at(space.slot);
         if let Some(found) = self.tlb.find(space.owner, space.sizes, va) {
             return Some(leaf_of(found, false));
         }
@@ -84,47 +83,59 @@ impl Pages for &mut Walked {
             .map(|found| leaf_of(found, true))
     }
 
-    #[inline]
-    fn keep_translation(&mut self, space: u32, va: u64, leaf: &Leaf) {
-        let (owner, new_size) = self.owners.note_leaf(space, leaf);
-        self.moment += u64::from(new_size);
-        let pattern = Pattern::new(1 << (leaf.page_bits & 63), owner);
+    #[inline(always)]
+    fn keep_translation(&mut self, space: Owner, va: u64, leaf: &Leaf) {
+        let (bits, fractured) = (leaf.page_bits, leaf.fractured());
+        let unit = 1 << (bits & 63);
+        let usual = !leaf.global && space.sizes & unit != 0 && (space.fractured || !fractured);
+        let owner = if usual {
+            space.pages
+        } else {
+            let (owner, new_size) = self
+                .owners
+                .note_leaf(space.slot, bits, leaf.global, fractured);
+            self.moment += u64::from(new_size);
+            owner
+        };
+        let pattern = Pattern::new(unit, owner);
         self.tlb.put(pattern.tag(va), Way::leaf(leaf));
     }
 
-    #[inline]
-    fn stage2(&mut self, vm: u32, ipa: u64) -> Option<Leaf> {
-        let vm = self.owners.vm_at(vm);
+    #[inline(always)]
+    fn stage2(&mut self, vm: Owner, ipa: u64) -> Option<Leaf> {
         self.ipas
-            .find(vm.stage2_owner, vm.stage2_sizes, ipa)
+            .find(vm.pages, vm.sizes, ipa)
             .map(|found| leaf_of(found, false))
     }
 
-    #[inline]
-    fn keep_stage2(&mut self, vm: u32, ipa: u64, leaf: &Leaf) {
-        let (owner, new_size) = self.owners.note_stage2(vm, leaf);
-        self.moment += u64::from(new_size);
-        let pattern = Pattern::new(1 << (leaf.page_bits & 63), owner);
+    #[inline(always)]
+    fn keep_stage2(&mut self, vm: Owner, ipa: u64, leaf: &Leaf) {
+        let unit = 1 << (leaf.page_bits & 63);
+        if vm.sizes & unit == 0 {
+            self.moment += 1;
+            self.owners.note_stage2(vm.slot, leaf.page_bits);
+        }
+        let pattern = Pattern::new(unit, vm.pages);
         self.ipas.put(pattern.tag(ipa), Way::leaf(leaf));
     }
 
-    #[inline]
-    fn table1(&mut self, space: u32, tables: &Tables, va: u64) -> Option<Table> {
-        self.table(self.owners.space_at(space).walk, tables, va)
+    #[inline(always)]
+    fn table1(&mut self, space: Owner, tables: &Tables, va: u64) -> Option<Table> {
+        self.table(space.tables, tables, va)
     }
 
-    #[inline]
-    fn keep_table1(&mut self, space: u32, tables: &Tables, va: u64, table: &Table) {
-        self.keep_table(self.owners.space_at(space).walk, tables, va, table);
+    #[inline(always)]
+    fn keep_table1(&mut self, space: Owner, tables: &Tables, va: u64, table: &Table) {
+        self.keep_table(space.tables, tables, va, table);
     }
 
-    #[inline]
-    fn table2(&mut self, vm: u32, tables: &Tables, ipa: u64) -> Option<Table> {
-        self.table(self.owners.vm_at(vm).stage2_walk, tables, ipa)
+    #[inline(always)]
+    fn table2(&mut self, vm: Owner, tables: &Tables, ipa: u64) -> Option<Table> {
+        self.table(vm.tables, tables, ipa)
     }
 
-    #[inline]
-    fn keep_table2(&mut self, vm: u32, tables: &Tables, ipa: u64, table: &Table) {
-        self.keep_table(self.owners.vm_at(vm).stage2_walk, tables, ipa, table);
+    #[inline(always)]
+    fn keep_table2(&mut self, vm: Owner, tables: &Tables, ipa: u64, table: &Table) {
+        self.keep_table(vm.tables, tables, ipa, table);
     }
 }

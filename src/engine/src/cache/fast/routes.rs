@@ -7,20 +7,20 @@ use super::pages::Walked;
 use super::store::{Pattern, Size, Way, smallest};
 use super::structures::Generations;
 use crate::access::{Access, Rights, Transaction};
-use crate::cache::Route;
-use crate::ids::{StreamId, SubstreamId};
+use crate::cache::{Place, Route, Space};
+use crate::ids::{StreamId, SubstreamId, Vmid};
 
-const ROUTES_LOG2: u32 = 8;
+const ROUTES: usize = 256;
 /// No moment: moments begin at 1.
 const NEVER: u64 = 0;
 
-/// Which translations a route leads to, by their owner's slot.
+/// Which translations a route leads to.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Slot {
+enum Through {
     /// Stage-1 or combined ones of a space.
-    Space(u32),
-    /// Stage 2's alone, of a VM.
-    Stage2(u32),
+    Space(Space),
+    /// Stage 2's alone, of a VMID.
+    Stage2(Vmid),
 }
 
 /// One route. What every hit needs comes first, in one cache line.
@@ -37,7 +37,7 @@ pub(super) struct Known {
     first: Pattern,
     /// The right that an access needs after the STE's overrides, by its write, instruction and privilege bits.
     needs: [Rights; 8],
-    slot: Slot,
+    through: Through,
     /// CD.TBI0 and CD.TBI1.
     tbi: [bool; 2],
     /// Whose entries, and of which sizes.
@@ -57,7 +57,7 @@ impl Known {
         unusual: u64::MAX,
         first: Pattern::NONE,
         needs: [Rights::ALL; 8],
-        slot: Slot::Stage2(0),
+        through: Through::Stage2(Vmid(0)),
         tbi: [false; 2],
         owner: 0,
         sizes: 0,
@@ -78,28 +78,29 @@ impl Known {
     /// The entry for an address; one without rights if there is none.
     #[inline]
     pub(super) fn find(&self, pages: &Walked, input: u64) -> (Way, Size) {
-        if input & self.unusual == 0 {
-            match pages.tlb.get(self.first.tag(input)) {
-                Some(way) => (way, self.first.size),
-                None => self.find_further(pages, input, smallest(self.sizes).1),
-            }
-        } else {
-            self.find_further(pages, input, self.sizes)
+        if input & self.unusual != 0 {
+            return self.find_further(pages, input, self.sizes);
+        }
+        let rest = smallest(self.sizes).1;
+        match pages.tlb.get(self.first.tag(input)) {
+            Some(way) => (way, self.first.size),
+            None if rest | self.global_sizes == 0 => (Way::EMPTY, self.first.size),
+            None => self.find_further(pages, input, rest),
         }
     }
 
     /// The same for any address, among entries of some of the owner's sizes.
     #[inline(never)]
     fn find_further(&self, pages: &Walked, input: u64, sizes: u64) -> (Way, Size) {
-        let (store, acceptable) = match self.slot {
-            Slot::Space(_) => {
+        let (store, acceptable) = match self.through {
+            Through::Space(_) => {
                 // Without TBI, bits 63:56 repeat bit 55.
                 let top = input as i64 >> 55;
                 let repeated = top == 0 || top == -1;
                 (&pages.tlb, repeated || self.tbi[(top & 1) as usize])
             }
             // A stage-2 input has no ignored bits: what a tag cannot hold is not found.
-            Slot::Stage2(_) => (&pages.ipas, input >> 52 == 0),
+            Through::Stage2(_) => (&pages.ipas, input >> 52 == 0),
         };
         if !acceptable {
             return (Way::EMPTY, self.first.size);
@@ -110,35 +111,33 @@ impl Known {
             .unwrap_or((Way::EMPTY, self.first.size))
     }
 
-    /// Brings a known route up to date, if its configuration still holds and its translations are alive.
+    /// Brings a known route up to date, if its configuration still holds.
     #[inline(never)]
-    fn renew(&mut self, generations: &Generations, pages: &Walked) -> Option<()> {
-        if self.generation != generations.of(StreamId(self.sid)) {
+    fn renew(&mut self, generations: &Generations, pages: &mut Walked) -> Option<()> {
+        if self.generation != generations.of(StreamId(self.sid)) || pages.owners.nearly_exhausted()
+        {
             return None;
         }
-        let sizes = match self.slot {
-            Slot::Space(slot) => {
-                let (space, vm) = pages.owners.fresh_space(slot)?;
-                self.owner = space.owner;
-                (self.global_owner, self.global_sizes) = (vm.global_owner, vm.global_sizes);
-                space.sizes
+        (self.owner, self.sizes, self.global_sizes) = match self.through {
+            Through::Space(space) => {
+                let slot = pages.owners.space(space);
+                let (space, vm) = pages.owners.space_at(slot);
+                self.global_owner = vm.global_owner;
+                (space.owner, space.sizes, vm.global_sizes)
             }
-            Slot::Stage2(slot) => {
-                let vm = pages.owners.fresh_stage2(slot)?;
-                self.owner = vm.stage2_owner;
-                self.global_sizes = 0;
-                vm.stage2_sizes
+            Through::Stage2(vmid) => {
+                let vm = pages.owners.open_vm(vmid);
+                (vm.pages, vm.sizes, 0)
             }
         };
-        self.sizes = sizes;
-        self.first = match smallest(sizes) {
+        self.first = match smallest(self.sizes) {
             (0, _) => Pattern::NONE,
             (unit, _) => Pattern::new(unit, self.owner),
         };
-        self.unusual = match (self.slot, self.tbi[0]) {
-            (Slot::Space(_), true) => 1 << 55,
-            (Slot::Space(_), false) => 0x1ff << 55,
-            (Slot::Stage2(_), _) => u64::MAX,
+        self.unusual = match (self.through, self.tbi[0]) {
+            (Through::Space(_), true) => 1 << 55,
+            (Through::Space(_), false) => 0x1ff << 55,
+            (Through::Stage2(_), _) => u64::MAX,
         };
         self.moment = pages.moment;
         Some(())
@@ -148,14 +147,17 @@ impl Known {
 /// A direct-mapped array of routes.
 #[derive(Debug)]
 pub(super) struct Routes {
-    routes: Box<[Known; 1 << ROUTES_LOG2]>,
+    known: Box<[Known; ROUTES]>,
+    /// Beside each known route what it was made of.
+    routes: Box<[Option<Box<Route>>; ROUTES]>,
     pub(super) generations: Generations,
 }
 
 impl Default for Routes {
     fn default() -> Self {
         Routes {
-            routes: Box::new([Known::EMPTY; 1 << ROUTES_LOG2]),
+            known: Box::new([Known::EMPTY; ROUTES]),
+            routes: Box::new([const { None }; ROUTES]),
             generations: Generations::default(),
         }
     }
@@ -168,62 +170,75 @@ fn number(ssid: Option<SubstreamId>) -> u64 {
 }
 
 #[inline]
-const fn place(sid: u32, ssid: u64) -> usize {
+const fn place(sid: u32, ssid: u64) -> u8 {
     let hash = (sid as u64 ^ ssid << 20).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (hash >> (64 - ROUTES_LOG2)) as usize
+    (hash >> 56) as u8
 }
 
 impl Routes {
     /// Nothing is known any more.
     pub(super) fn clear(&mut self) {
-        self.routes.fill(Known::EMPTY);
+        self.known.fill(Known::EMPTY);
     }
 
     /// The route of a stream, as of now.
     #[inline]
-    pub(super) fn get(&mut self, transaction: &Transaction, pages: &Walked) -> Option<&Known> {
-        let (sid, ssid) = (transaction.sid.0, number(transaction.ssid));
-        let route = &mut self.routes[place(sid, ssid)];
-        if route.sid != sid || route.ssid != ssid {
-            return None;
-        }
-        if route.moment != pages.moment {
-            if route.moment == NEVER {
-                return None;
-            }
-            route.renew(&self.generations, pages)?;
-        }
-        Some(route)
-    }
-
-    /// Keeps a route to a slot that is alive.
-    pub(super) fn keep(
+    pub(super) fn get(
         &mut self,
         transaction: &Transaction,
-        route: &Route,
-        (slot, tbi): (Slot, [bool; 2]),
-        pages: &Walked,
-    ) {
-        let needs = [0, 1, 2, 3, 4, 5, 6, 7].map(|bits: u8| {
-            Access {
-                write: bits & 1 != 0,
-                instruction: route.instruction.unwrap_or(bits & 2 != 0),
-                privileged: route.privileged.unwrap_or(bits & 4 != 0),
+        pages: &mut Walked,
+    ) -> Option<(&Known, Place)> {
+        let (sid, ssid) = (transaction.sid.0, number(transaction.ssid));
+        let place = place(sid, ssid);
+        let known = &mut self.known[usize::from(place)];
+        if known.sid != sid || known.ssid != ssid {
+            return None;
+        }
+        if known.moment != pages.moment {
+            if known.moment == NEVER {
+                return None;
             }
-            .needs()
+            known.renew(&self.generations, pages)?;
+        }
+        Some((known, Place(place)))
+    }
+
+    /// What a known route was made of, and the right that an access needs on it.
+    #[inline]
+    pub(super) fn at(&self, place: Place, access: Access) -> Option<(&Route, Rights)> {
+        let route = self.routes[usize::from(place.0)].as_deref()?;
+        Some((route, self.known[usize::from(place.0)].needs(access)))
+    }
+
+    pub(super) fn keep(&mut self, transaction: &Transaction, route: &Route, pages: &mut Walked) {
+        let needs = [0, 1, 2, 3, 4, 5, 6, 7].map(|bits: u8| {
+            let access = Access {
+                write: bits & 1 != 0,
+                instruction: bits & 2 != 0,
+                privileged: bits & 4 != 0,
+            };
+            route.stream.overridden(access).needs()
         });
         let (sid, ssid) = (transaction.sid.0, number(transaction.ssid));
         let mut known = Known {
             sid,
             ssid,
             needs,
-            tbi,
-            slot,
+            tbi: route.context.map_or([false; 2], |context| context.tbi),
+            through: match route.space() {
+                Some(space) => Through::Space(space),
+                None => Through::Stage2(route.stream.vmid),
+            },
             generation: self.generations.of(transaction.sid),
             ..Known::EMPTY
         };
         if known.renew(&self.generations, pages).is_some() {
-            self.routes[place(sid, ssid)] = known;
+            let place = usize::from(place(sid, ssid));
+            self.known[place] = known;
+            match &mut self.routes[place] {
+                Some(kept) => **kept = *route,
+                empty => *empty = Some(Box::new(*route)),
+            }
         }
     }
 }

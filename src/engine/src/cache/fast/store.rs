@@ -22,18 +22,18 @@ impl Way {
         Way(table.base | u64::from(table.inherited.0))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) const fn base(self) -> u64 {
         self.0 & !0xfff
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) const fn rights(self) -> Rights {
         Rights(self.low())
     }
 
     /// Bits 5:0.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn low(self) -> u8 {
         (self.0 & 0x3f) as u8
     }
@@ -64,20 +64,14 @@ const UP: u32 = OWNER_BITS - 11;
 impl Size {
     const NONE: Size = Size(0);
 
-    /// Of pages of `unit` bytes, a power of two.
-    #[inline]
-    const fn new(unit: u64) -> Self {
-        Size(unit.wrapping_neg() << UP)
-    }
-
     /// Where in its page an address lies.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn offset(self, input: u64) -> u64 {
         input & (!self.0 >> UP)
     }
 
     /// Log2 of a page's bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn page_bits(self) -> u8 {
         (self.0.trailing_zeros() - UP) as u8
     }
@@ -101,15 +95,16 @@ impl Pattern {
     };
 
     /// Of pages of `unit` bytes, a power of two from 4 KiB on.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn new(unit: u64, owner: u32) -> Self {
+        let below = unit << (UP - 1);
         Pattern {
-            size: Size::new(unit),
-            mark: unit >> 1 << UP | owner as u64,
+            size: Size((below << 1).wrapping_neg()),
+            mark: below | owner as u64,
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) const fn tag(self, input: u64) -> u64 {
         input << UP & self.size.0 | self.mark
     }
@@ -137,12 +132,12 @@ impl Store {
 
     /// Which set: a multiplicative hash, of which the upper bits are used (Knuth, The Art of Computer Programming 3, 6.4). Pages in a row
     /// spread evenly over the sets.
-    #[inline]
+    #[inline(always)]
     const fn set(&self, tag: u64) -> usize {
         (tag.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (self.shift & 63)) as usize
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, tag: u64) -> Option<Way> {
         let set = &self.sets[self.set(tag)];
         for (kept, way) in set.tags.iter().zip(&set.ways) {
@@ -154,7 +149,7 @@ impl Store {
     }
 
     /// An owner's entry of one of some sizes; the smallest is tried first.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, owner: u32, mut sizes: u64, input: u64) -> Option<(Way, Size)> {
         while sizes != 0 {
             let (unit, rest) = smallest(sizes);
@@ -168,7 +163,7 @@ impl Store {
     }
 
     /// The newest entry of a set comes first, and pushes the oldest out. If there was one with this tag, the new one is found before it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(&mut self, tag: u64, way: Way) {
         let index = self.set(tag);
         let Set { tags, ways } = &mut self.sets[index];

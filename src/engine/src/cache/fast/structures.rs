@@ -44,8 +44,7 @@ impl Generations {
 
 #[derive(Debug)]
 struct Slot<V> {
-    sid: StreamId,
-    index: u32,
+    key: u64,
     generation: u64,
     what: V,
 }
@@ -71,9 +70,13 @@ impl<V, const N: usize> Default for Slots<V, N> {
 
 impl<V, const N: usize> Slots<V, N> {
     #[inline]
-    const fn place(StreamId(sid): StreamId, index: u32) -> usize {
-        let hash = sid.wrapping_mul(0x9e37_79b1) ^ index.wrapping_mul(0x85eb_ca6b);
-        hash as usize >> 8 & (N - 1)
+    const fn key(StreamId(sid): StreamId, index: u32) -> u64 {
+        (index as u64) << 32 | sid as u64
+    }
+
+    #[inline]
+    const fn place(key: u64) -> usize {
+        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize & (N - 1)
     }
 
     #[inline]
@@ -83,15 +86,15 @@ impl<V, const N: usize> Slots<V, N> {
         index: u32,
         fetch: impl FnOnce() -> Result<V, Fault>,
     ) -> Result<&V, Fault> {
-        let slot = &mut self.slots[Self::place(sid, index)];
+        let key = Self::key(sid, index);
+        let slot = &mut self.slots[Self::place(key)];
         let generation = self.generations.of(sid);
-        let found = slot.as_ref().is_some_and(|slot| {
-            slot.sid == sid && slot.index == index && slot.generation == generation
-        });
+        let found = slot
+            .as_ref()
+            .is_some_and(|slot| slot.key == key && slot.generation == generation);
         if !found {
             *slot = Some(Slot {
-                sid,
-                index,
+                key,
                 generation,
                 what: fetch()?,
             });
@@ -100,11 +103,9 @@ impl<V, const N: usize> Slots<V, N> {
     }
 
     pub(super) fn forget(&mut self, sid: StreamId, index: u32) {
-        let slot = &mut self.slots[Self::place(sid, index)];
-        if slot
-            .as_ref()
-            .is_some_and(|slot| slot.sid == sid && slot.index == index)
-        {
+        let key = Self::key(sid, index);
+        let slot = &mut self.slots[Self::place(key)];
+        if slot.as_ref().is_some_and(|slot| slot.key == key) {
             *slot = None;
         }
     }
