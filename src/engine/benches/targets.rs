@@ -85,6 +85,8 @@ fn filled(machine: &Machine, pages: u64, caches: Fast) -> Fast {
 struct ConfigOnly(Fast);
 
 impl Caches for ConfigOnly {
+    const ROUTES: bool = false;
+
     fn route(&mut self, _: &Transaction) -> Result<Translation, Missed> {
         Err(Missed::Unknown)
     }

@@ -105,7 +105,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
             return (AtsReply::CompleterAbort, None);
         };
         failing.access = stream.overridden(failing.access);
-        let mut stages = Stages::new(self.memory, self.features, contexts, pages);
+        let mut stages = Stages::new(false, self.memory, self.features, contexts, pages);
         let answer = match (stream.config, stream.ats) {
             (Config::Abort, _) => return (AtsReply::UnsupportedRequest, None),
             (_, Ats::Off) => return (AtsReply::UnsupportedRequest, Some(denied)),
@@ -155,6 +155,7 @@ where
             features,
             contexts,
             walker,
+            ..
         } = self;
         let address = transaction.address.0;
         let stage2 = stream

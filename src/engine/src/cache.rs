@@ -173,6 +173,9 @@ pub struct Parts<S, C, P> {
 /// Each `keep` may be ignored, and what was kept may be gone at any time. What is found must be what was kept, unless an
 /// invalidation that hits it came between.
 pub trait Caches {
+    /// Whether routes are remembered; else nobody needs to put one together.
+    const ROUTES: bool;
+
     /// A translation without any further look-up: for streams whose route through STE and CD is remembered.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ impl Level {
     }
 
     /// What a descriptor is.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn entry(&self, descriptor: Descriptor) -> Entry {
         let bits = descriptor.into_bits();
         let high = (bits & self.high) << 36;
@@ -151,6 +151,12 @@ impl Tables {
     #[inline]
     pub(crate) const fn level(&self, level: u8) -> &Level {
         &self.levels[(level & 3) as usize]
+    }
+
+    /// A level and those below it; level 3 has no tables, so that no walk gets past the end.
+    #[inline]
+    pub(crate) fn levels_from(&self, level: u8) -> &[Level] {
+        &self.levels[usize::from(level & 3)..]
     }
 
     /// Whether an input has no more bits than these tables resolve.

@@ -133,7 +133,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
             }
             Config::S1 | Config::S2 | Config::Nested => {
                 let needs = failing.access.needs();
-                Stages::new(self.memory, self.features, contexts, pages).staged(
+                Stages::new(C::ROUTES, self.memory, self.features, contexts, pages).staged(
                     transaction,
                     stream,
                     needs,

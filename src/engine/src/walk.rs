@@ -47,8 +47,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
             base: tables.root,
             inherited: Inherited::default(),
         });
-        loop {
-            let level = tables.level(table.level);
+        for level in tables.levels_from(table.level) {
             let mut address = level.descriptor_at(table.base, va);
             if let (false, Some(stage2)) = (physical, stage2) {
                 let page = self.stage2(stage2, address, Class::Tt, Rights::UNPRIVILEGED_READ)?;
@@ -90,6 +89,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
                 self.pages.keep_table1(space, tables, va, &table);
             }
         }
+        unreachable!("level 3 has no tables")
     }
 
     /// Reads the descriptor at a physical address.
@@ -166,8 +166,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
             base: tables.root,
             inherited: Inherited::default(),
         });
-        loop {
-            let level = tables.level(table.level);
+        for level in tables.levels_from(table.level) {
             let address = level.descriptor_at(table.base, ipa);
             let descriptor = self.descriptor(address, true, class)?;
             match level.entry(descriptor) {
@@ -194,6 +193,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
             }
             self.pages.keep_table2(vm, tables, ipa, &table);
         }
+        unreachable!("level 3 has no tables")
     }
 }
 

@@ -153,6 +153,8 @@ impl Exact {
 }
 
 impl Caches for Exact {
+    const ROUTES: bool = false;
+
     fn route(&mut self, _: &Transaction) -> Result<Translation, Missed> {
         Err(Missed::Unknown)
     }

@@ -20,7 +20,7 @@ use crate::ids::{Pa, StreamId};
 use crate::layout::Command;
 use crate::stream::Stream;
 use owners::Owners;
-use pages::Walked;
+use pages::{Opened, Walked};
 use routes::Routes;
 use store::Store;
 use structures::{Contexts, Streams};
@@ -80,6 +80,8 @@ impl Fast {
 }
 
 impl Caches for Fast {
+    const ROUTES: bool = true;
+
     #[inline(always)]
     fn route(&mut self, transaction: &Transaction) -> Result<Translation, Missed> {
         if transaction.address_type == AddressType::Translated {
@@ -108,8 +110,12 @@ impl Caches for Fast {
 
     #[inline]
     fn resume(&mut self, place: Place, access: Access) -> Option<(&Route, Rights, impl Pages)> {
-        let (route, needs) = self.routes.at(place, access)?;
-        Some((route, needs, &mut self.pages))
+        let (route, needs, owned) = self.routes.at(place, access)?;
+        let pages = Opened {
+            walked: &mut self.pages,
+            owned: Some(owned),
+        };
+        Some((route, needs, pages))
     }
 
     #[inline]
@@ -124,7 +130,10 @@ impl Caches for Fast {
         Parts {
             streams: &mut self.streams,
             contexts: &mut self.contexts,
-            pages: &mut self.pages,
+            pages: Opened {
+                walked: &mut self.pages,
+                owned: None,
+            },
         }
     }
 

@@ -48,6 +48,8 @@ impl Pages for NoCaches {
 }
 
 impl Caches for NoCaches {
+    const ROUTES: bool = false;
+
     fn route(&mut self, _: &Transaction) -> Result<Translation, Missed> {
         Err(Missed::Unknown)
     }

@@ -18,6 +18,8 @@ use crate::walk::Walker;
 
 /// What the stages of a stream are walked with.
 pub(crate) struct Stages<'a, 'm, M: GuestMemoryBackend, C, P> {
+    /// Whether routes are remembered.
+    pub(crate) routes: bool,
     pub(crate) features: &'a Features,
     pub(crate) contexts: C,
     pub(crate) walker: Walker<'a, 'm, M, P>,
@@ -30,19 +32,21 @@ where
     P: Pages,
 {
     pub(crate) const fn new(
+        routes: bool,
         memory: &'a mut Words<'m, M>,
         features: &'a Features,
         contexts: C,
         pages: P,
     ) -> Self {
         Stages {
+            routes,
             features,
             contexts,
             walker: Walker { memory, pages },
         }
     }
 
-    /// Where the transaction goes; and the route that leads there, unless no stage translates.
+    /// Where the transaction goes; and the route that leads there, if routes are remembered and a stage translates.
     pub(crate) fn staged(
         &mut self,
         transaction: &Transaction,
@@ -54,6 +58,7 @@ where
             features,
             contexts,
             walker,
+            ..
         } = self;
         let mut room = None;
         let context = match stage1_of(transaction.ssid, stream)? {
@@ -74,11 +79,11 @@ where
         let policy = &mut failing.policy;
         let translation =
             walker.along(features, (stream, context), address, needs, false, policy)?;
-        let route = Route {
+        let route = self.routes.then(|| Route {
             stream: *stream,
             context: context.copied(),
-        };
-        Ok((translation, Some(route)))
+        });
+        Ok((translation, route))
     }
 }
 

@@ -80,6 +80,17 @@ pub struct Owner {
     pub(super) fractured: bool,
 }
 
+impl Owner {
+    /// Nobody.
+    pub(super) const NONE: Owner = Owner {
+        slot: 0,
+        pages: 0,
+        tables: 0,
+        sizes: 0,
+        fractured: false,
+    };
+}
+
 /// Numbers, and who has them.
 #[derive(Debug, Default)]
 pub(super) struct Owners {

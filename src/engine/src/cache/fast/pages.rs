@@ -59,26 +59,47 @@ impl Walked {
     }
 }
 
-impl Pages for &mut Walked {
+/// The owners that a route leads to, of a space and of its VM's stage 2.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owned {
+    pub(super) space: Owner,
+    pub(super) vm: Owner,
+}
+
+/// What is remembered, for one translation.
+pub(super) struct Opened<'c> {
+    pub(super) walked: &'c mut Walked,
+    /// The owners, where they need not be looked for.
+    pub(super) owned: Option<&'c Owned>,
+}
+
+impl Pages for Opened<'_> {
     type Owner = Owner;
 
     #[inline(always)]
     fn space(&mut self, space: Space) -> Owner {
-        self.owners.open_space(space)
+        match self.owned {
+            Some(owned) => owned.space,
+            None => self.walked.owners.open_space(space),
+        }
     }
 
     #[inline(always)]
     fn vm(&mut self, vmid: Vmid) -> Owner {
-        self.owners.open_vm(vmid)
+        match self.owned {
+            Some(owned) => owned.vm,
+            None => self.walked.owners.open_vm(vmid),
+        }
     }
 
     #[inline(always)]
     fn translation(&mut self, space: Owner, va: u64) -> Option<Leaf> {
-        let (space, vm) = self.owners.space_at(space.slot);
-        if let Some(found) = self.tlb.find(space.owner, space.sizes, va) {
+        let (space, vm) = self.walked.owners.space_at(space.slot);
+        if let Some(found) = self.walked.tlb.find(space.owner, space.sizes, va) {
             return Some(leaf_of(found, false));
         }
-        self.tlb
+        self.walked
+            .tlb
             .find(vm.global_owner, vm.global_sizes, va)
             .map(|found| leaf_of(found, true))
     }
@@ -91,19 +112,21 @@ impl Pages for &mut Walked {
         let owner = if usual {
             space.pages
         } else {
-            let (owner, new_size) = self
-                .owners
-                .note_leaf(space.slot, bits, leaf.global, fractured);
-            self.moment += u64::from(new_size);
+            let (owner, new_size) =
+                self.walked
+                    .owners
+                    .note_leaf(space.slot, bits, leaf.global, fractured);
+            self.walked.moment += u64::from(new_size);
             owner
         };
         let pattern = Pattern::new(unit, owner);
-        self.tlb.put(pattern.tag(va), Way::leaf(leaf));
+        self.walked.tlb.put(pattern.tag(va), Way::leaf(leaf));
     }
 
     #[inline(always)]
     fn stage2(&mut self, vm: Owner, ipa: u64) -> Option<Leaf> {
-        self.ipas
+        self.walked
+            .ipas
             .find(vm.pages, vm.sizes, ipa)
             .map(|found| leaf_of(found, false))
     }
@@ -112,30 +135,30 @@ impl Pages for &mut Walked {
     fn keep_stage2(&mut self, vm: Owner, ipa: u64, leaf: &Leaf) {
         let unit = 1 << (leaf.page_bits & 63);
         if vm.sizes & unit == 0 {
-            self.moment += 1;
-            self.owners.note_stage2(vm.slot, leaf.page_bits);
+            self.walked.moment += 1;
+            self.walked.owners.note_stage2(vm.slot, leaf.page_bits);
         }
         let pattern = Pattern::new(unit, vm.pages);
-        self.ipas.put(pattern.tag(ipa), Way::leaf(leaf));
+        self.walked.ipas.put(pattern.tag(ipa), Way::leaf(leaf));
     }
 
     #[inline(always)]
     fn table1(&mut self, space: Owner, tables: &Tables, va: u64) -> Option<Table> {
-        self.table(space.tables, tables, va)
+        self.walked.table(space.tables, tables, va)
     }
 
     #[inline(always)]
     fn keep_table1(&mut self, space: Owner, tables: &Tables, va: u64, table: &Table) {
-        self.keep_table(space.tables, tables, va, table);
+        self.walked.keep_table(space.tables, tables, va, table);
     }
 
     #[inline(always)]
     fn table2(&mut self, vm: Owner, tables: &Tables, ipa: u64) -> Option<Table> {
-        self.table(vm.tables, tables, ipa)
+        self.walked.table(vm.tables, tables, ipa)
     }
 
     #[inline(always)]
     fn keep_table2(&mut self, vm: Owner, tables: &Tables, ipa: u64, table: &Table) {
-        self.keep_table(vm.tables, tables, ipa, table);
+        self.walked.keep_table(vm.tables, tables, ipa, table);
     }
 }

@@ -3,7 +3,8 @@
 //! A route repeats what configuration and owners say, as of a moment ([`Walked::moment`]). A route of another moment is checked and
 //! brought up to date before it is used.
 
-use super::pages::Walked;
+use super::owners::Owner;
+use super::pages::{Owned, Walked};
 use super::store::{Pattern, Size, Way, smallest};
 use super::structures::Generations;
 use crate::access::{Access, Rights, Transaction};
@@ -19,8 +20,8 @@ const NEVER: u64 = 0;
 enum Through {
     /// Stage-1 or combined ones of a space.
     Space(Space),
-    /// Stage 2's alone, of a VMID.
-    Stage2(Vmid),
+    /// Stage 2's alone.
+    Stage2,
 }
 
 /// One route. What every hit needs comes first, in one cache line.
@@ -38,11 +39,13 @@ pub(super) struct Known {
     /// The right that an access needs after the STE's overrides, by its write, instruction and privilege bits.
     needs: [Rights; 8],
     through: Through,
+    vmid: Vmid,
+    /// There are entries of other sizes, or global ones.
+    further: bool,
     /// CD.TBI0 and CD.TBI1.
     tbi: [bool; 2],
-    /// Whose entries, and of which sizes.
-    owner: u32,
-    sizes: u64,
+    /// Whose entries, of a space or of stage 2.
+    owned: Owned,
     global_owner: u32,
     global_sizes: u64,
     /// Of the stream's configuration.
@@ -57,10 +60,14 @@ impl Known {
         unusual: u64::MAX,
         first: Pattern::NONE,
         needs: [Rights::ALL; 8],
-        through: Through::Stage2(Vmid(0)),
+        through: Through::Stage2,
+        vmid: Vmid(0),
+        further: false,
         tbi: [false; 2],
-        owner: 0,
-        sizes: 0,
+        owned: Owned {
+            space: Owner::NONE,
+            vm: Owner::NONE,
+        },
         global_owner: 0,
         global_sizes: 0,
         generation: 0,
@@ -79,34 +86,34 @@ impl Known {
     #[inline]
     pub(super) fn find(&self, pages: &Walked, input: u64) -> (Way, Size) {
         if input & self.unusual != 0 {
-            return self.find_further(pages, input, self.sizes);
+            return self.find_further(pages, input);
         }
-        let rest = smallest(self.sizes).1;
         match pages.tlb.get(self.first.tag(input)) {
             Some(way) => (way, self.first.size),
-            None if rest | self.global_sizes == 0 => (Way::EMPTY, self.first.size),
-            None => self.find_further(pages, input, rest),
+            None if !self.further => (Way::EMPTY, self.first.size),
+            None => self.find_further(pages, input),
         }
     }
 
-    /// The same for any address, among entries of some of the owner's sizes.
+    /// The same for any address, among entries of all sizes.
     #[inline(never)]
-    fn find_further(&self, pages: &Walked, input: u64, sizes: u64) -> (Way, Size) {
-        let (store, acceptable) = match self.through {
+    fn find_further(&self, pages: &Walked, input: u64) -> (Way, Size) {
+        let (store, owner, acceptable) = match self.through {
             Through::Space(_) => {
                 // Without TBI, bits 63:56 repeat bit 55.
                 let top = input as i64 >> 55;
                 let repeated = top == 0 || top == -1;
-                (&pages.tlb, repeated || self.tbi[(top & 1) as usize])
+                let acceptable = repeated || self.tbi[(top & 1) as usize];
+                (&pages.tlb, &self.owned.space, acceptable)
             }
             // A stage-2 input has no ignored bits: what a tag cannot hold is not found.
-            Through::Stage2(_) => (&pages.ipas, input >> 52 == 0),
+            Through::Stage2 => (&pages.ipas, &self.owned.vm, input >> 52 == 0),
         };
         if !acceptable {
             return (Way::EMPTY, self.first.size);
         }
         store
-            .find(self.owner, sizes, input)
+            .find(owner.pages, owner.sizes, input)
             .or_else(|| store.find(self.global_owner, self.global_sizes, input))
             .unwrap_or((Way::EMPTY, self.first.size))
     }
@@ -118,26 +125,22 @@ impl Known {
         {
             return None;
         }
-        (self.owner, self.sizes, self.global_sizes) = match self.through {
-            Through::Space(space) => {
-                let slot = pages.owners.space(space);
-                let (space, vm) = pages.owners.space_at(slot);
-                self.global_owner = vm.global_owner;
-                (space.owner, space.sizes, vm.global_sizes)
-            }
-            Through::Stage2(vmid) => {
-                let vm = pages.owners.open_vm(vmid);
-                (vm.pages, vm.sizes, 0)
-            }
-        };
-        self.first = match smallest(self.sizes) {
-            (0, _) => Pattern::NONE,
-            (unit, _) => Pattern::new(unit, self.owner),
-        };
+        self.owned.vm = pages.owners.open_vm(self.vmid);
+        if let Through::Space(space) = self.through {
+            self.owned.space = pages.owners.open_space(space);
+            let (_, vm) = pages.owners.space_at(self.owned.space.slot);
+            (self.global_owner, self.global_sizes) = (vm.global_owner, vm.global_sizes);
+            let (unit, rest) = smallest(self.owned.space.sizes);
+            self.first = match unit {
+                0 => Pattern::NONE,
+                unit => Pattern::new(unit, self.owned.space.pages),
+            };
+            self.further = rest | vm.global_sizes != 0;
+        }
         self.unusual = match (self.through, self.tbi[0]) {
             (Through::Space(_), true) => 1 << 55,
             (Through::Space(_), false) => 0x1ff << 55,
-            (Through::Stage2(_), _) => u64::MAX,
+            (Through::Stage2, _) => u64::MAX,
         };
         self.moment = pages.moment;
         Some(())
@@ -203,11 +206,12 @@ impl Routes {
         Some((known, Place(place)))
     }
 
-    /// What a known route was made of, and the right that an access needs on it.
+    /// What a known route was made of, the right that an access needs on it, and whose entries it leads to.
     #[inline]
-    pub(super) fn at(&self, place: Place, access: Access) -> Option<(&Route, Rights)> {
+    pub(super) fn at(&self, place: Place, access: Access) -> Option<(&Route, Rights, &Owned)> {
         let route = self.routes[usize::from(place.0)].as_deref()?;
-        Some((route, self.known[usize::from(place.0)].needs(access)))
+        let known = &self.known[usize::from(place.0)];
+        Some((route, known.needs(access), &known.owned))
     }
 
     pub(super) fn keep(&mut self, transaction: &Transaction, route: &Route, pages: &mut Walked) {
@@ -227,8 +231,9 @@ impl Routes {
             tbi: route.context.map_or([false; 2], |context| context.tbi),
             through: match route.space() {
                 Some(space) => Through::Space(space),
-                None => Through::Stage2(route.stream.vmid),
+                None => Through::Stage2,
             },
+            vmid: route.stream.vmid,
             generation: self.generations.of(transaction.sid),
             ..Known::EMPTY
         };
