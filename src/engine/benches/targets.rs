@@ -40,6 +40,35 @@ fn sum<C: Caches>(tbu: &mut Tbu<'_, Memory, C>, transactions: &[Transaction], ti
     sum
 }
 
+/// The same in batches, as a device with a queue of requests would.
+fn sum_all<C: Caches>(
+    tbu: &mut Tbu<'_, Memory, C>,
+    transactions: &[Transaction],
+    times: usize,
+) -> u64 {
+    let mut burst = tbu.burst();
+    let mut answers = Vec::with_capacity(64);
+    let mut sum = 0;
+    let requests = transactions.chunks(64).cycle();
+    let mut left = times;
+    for request in requests {
+        let request = &request[..left.min(request.len())];
+        left -= request.len();
+        answers.clear();
+        burst.translate_all(request, &mut answers);
+        for answer in &answers {
+            match answer {
+                Ok(translation) => sum ^= translation.pa.0,
+                Err(refusal) => panic!("{refusal:?}"),
+            }
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    sum
+}
+
 /// Each translation's address depends on the one before: bits 63:60 of an address are 0, which the compiler does not know.
 fn chain<C: Caches>(
     tbu: &mut Tbu<'_, Memory, C>,
@@ -134,12 +163,17 @@ fn invalidations<'a>(
 }
 
 /// Every case that is timed, with its target in nanoseconds.
-fn cases<'a>(machine: &'a Machine, large: &'a Machine) -> Vec<Case<'a>> {
+fn cases<'a>(machine: &'a Machine, large: &'a Machine, huge: &'a Machine) -> Vec<Case<'a>> {
     let transactions = &machine.transactions[..];
     let tbu = |caches| machine.smmu.tbu_with(caches).expect("seats");
     let mut hit = tbu(Fast::new(14, 11, 11));
     let mut dependent = tbu(Fast::new(14, 11, 11));
     let mut miss = tbu(Fast::new(3, 3, 11));
+    let mut batched = tbu(Fast::new(3, 3, 11));
+    let cold = |caches| huge.smmu.tbu_with(caches).expect("seats");
+    let (mut cold, mut cold_batched) = (cold(Fast::new(3, 3, 14)), cold(Fast::new(3, 3, 14)));
+    let warm = |caches| large.smmu.tbu_with(caches).expect("seats");
+    let (mut warm, mut warm_batched) = (warm(Fast::new(3, 3, 11)), warm(Fast::new(3, 3, 11)));
     let config_only = ConfigOnly(Fast::new(3, 3, 3));
     let mut walk = machine.smmu.tbu_with(config_only).expect("seats");
     let mut nothing = machine.smmu.tbu_with(NoCaches).expect("seats");
@@ -176,6 +210,31 @@ fn cases<'a>(machine: &'a Machine, large: &'a Machine) -> Vec<Case<'a>> {
             "nested miss, tables remembered",
             30.0,
             Box::new(move |times| sum(&mut miss, transactions, times)),
+        ),
+        (
+            "nested miss, tables remembered, in batches",
+            30.0,
+            Box::new(move |times| sum_all(&mut batched, transactions, times)),
+        ),
+        (
+            "nested miss, 64 K pages",
+            f64::NAN,
+            Box::new(move |times| sum(&mut warm, &large.transactions, times)),
+        ),
+        (
+            "nested miss, 64 K pages, in batches",
+            f64::NAN,
+            Box::new(move |times| sum_all(&mut warm_batched, &large.transactions, times)),
+        ),
+        (
+            "nested miss, 1 M pages",
+            f64::NAN,
+            Box::new(move |times| sum(&mut cold, &huge.transactions, times)),
+        ),
+        (
+            "nested miss, 1 M pages, in batches",
+            f64::NAN,
+            Box::new(move |times| sum_all(&mut cold_batched, &huge.transactions, times)),
         ),
         (
             "nested miss, all 24 reads",
@@ -312,7 +371,7 @@ fn instructions(case: usize, times: usize) -> Option<f64> {
 }
 
 /// Cases whose instructions are counted, with their targets.
-const COUNTED: [(usize, f64); 3] = [(0, 120.0), (2, 600.0), (3, f64::NAN)];
+const COUNTED: [(usize, f64); 4] = [(0, 120.0), (2, 600.0), (3, f64::NAN), (8, f64::NAN)];
 
 fn verdict(measured: f64, target: f64) -> &'static str {
     if target.is_nan() {
@@ -345,7 +404,7 @@ fn main() {
         let [case, times] =
             [1, 2].map(|next| arguments[at + next].parse::<usize>().expect("numbers"));
         let machine = machine(PAGES);
-        let mut cases = cases(&machine, &machine);
+        let mut cases = cases(&machine, &machine, &machine);
         black_box(cases[case].2(2 * PAGES as usize));
         black_box(cases[case].2(times));
         return;
@@ -353,8 +412,8 @@ fn main() {
     let quick = arguments
         .iter()
         .any(|argument| argument == "--quick" || argument == "--test");
-    let (machine, large) = (machine(PAGES), machine(65536));
-    let mut all = cases(&machine, &large);
+    let (machine, large, huge) = (machine(PAGES), machine(65536), machine(1 << 20));
+    let mut all = cases(&machine, &large, &huge);
     let (rounds, each) = if quick { (1, 16384) } else { (15, 65536) };
     println!("{:<52} {:>9} {:<6} {:>6}", "", "measured", "", "target");
     for (measured, (name, target, _)) in times(&mut all, rounds, each).into_iter().zip(&all) {

@@ -98,9 +98,12 @@ impl Route {
     }
 }
 
-/// Where caches keep a route.
+/// Where and when caches found a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(pub u8);
+pub struct Place {
+    pub(crate) at: u8,
+    pub(crate) moment: u64,
+}
 
 /// What a look-up that did not succeed has found out, for whoever goes on from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,7 +186,8 @@ pub trait Caches {
     fn route(&mut self, transaction: &Transaction) -> Result<Translation, Missed>;
     /// Remembers where transactions of this StreamID and SubstreamID lead to.
     fn keep_route(&mut self, transaction: &Transaction, route: &Route);
-    /// The route of a look-up that has just failed, the right that the access needs, and what is remembered along the route.
+    /// The route of a look-up that failed, the right that the access needs, and what is remembered along the route; unless something
+    /// has come between.
     fn resume(&mut self, place: Place, access: Access) -> Option<(&Route, Rights, impl Pages)>;
 
     /// The parts, for one translation.

@@ -1,5 +1,7 @@
 //! A translation buffer unit: one device thread's way through the SMMU, with caches of its own.
 
+mod batch;
+
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 
 use crate::access::{Access, Refusal, Transaction, Translation};
@@ -128,24 +130,6 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
             Some(Ok(translation)) => Ok(translation),
             Some(Err(failure)) => Err(smmu.refuse(transaction, &failure, registers)),
             None => self.translate_slowly(transaction),
-        }
-    }
-
-    /// Translates several transactions in order, as if one after the other with no command between them; answers are appended to
-    /// `answers`.
-    pub fn translate_all(
-        &mut self,
-        transactions: &[Transaction],
-        answers: &mut Vec<Result<Translation, Refusal>>,
-    ) {
-        self.refresh();
-        answers.reserve(transactions.len());
-        for transaction in transactions {
-            let answer = match self.tbu.caches.route(transaction) {
-                Ok(translation) => Ok(translation),
-                Err(missed) => self.translate_missed(transaction, missed),
-            };
-            answers.push(answer);
         }
     }
 

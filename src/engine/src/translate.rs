@@ -3,6 +3,7 @@
 //! STE (here), SubstreamID rules (`substream.rs`), CD (`cd.rs`), stage 1, stage 2 (`stages.rs`, `walk.rs`), in the manual's order of
 //! faults. Nothing here writes events or stalls: a [`Failure`] says what happened and what software chose to do about it.
 
+mod ahead;
 mod cd;
 mod failure;
 mod stages;

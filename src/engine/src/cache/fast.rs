@@ -110,7 +110,7 @@ impl Caches for Fast {
 
     #[inline]
     fn resume(&mut self, place: Place, access: Access) -> Option<(&Route, Rights, impl Pages)> {
-        let (route, needs, owned) = self.routes.at(place, access)?;
+        let (route, needs, owned) = self.routes.at(place, access, &self.pages)?;
         let pages = Opened {
             walked: &mut self.pages,
             owned: Some(owned),

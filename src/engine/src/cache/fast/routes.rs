@@ -192,8 +192,8 @@ impl Routes {
         pages: &mut Walked,
     ) -> Option<(&Known, Place)> {
         let (sid, ssid) = (transaction.sid.0, number(transaction.ssid));
-        let place = place(sid, ssid);
-        let known = &mut self.known[usize::from(place)];
+        let at = place(sid, ssid);
+        let known = &mut self.known[usize::from(at)];
         if known.sid != sid || known.ssid != ssid {
             return None;
         }
@@ -203,18 +203,33 @@ impl Routes {
             }
             known.renew(&self.generations, pages)?;
         }
-        Some((known, Place(place)))
+        let place = Place {
+            at,
+            moment: pages.moment,
+        };
+        Some((known, place))
     }
 
-    /// What a known route was made of, the right that an access needs on it, and whose entries it leads to.
+    /// What the route of a place was made of, the right that an access needs on it, and whose entries it leads to. A place of another
+    /// moment may have been given to another route.
     #[inline]
-    pub(super) fn at(&self, place: Place, access: Access) -> Option<(&Route, Rights, &Owned)> {
-        let route = self.routes[usize::from(place.0)].as_deref()?;
-        let known = &self.known[usize::from(place.0)];
+    pub(super) fn at(
+        &self,
+        place: Place,
+        access: Access,
+        pages: &Walked,
+    ) -> Option<(&Route, Rights, &Owned)> {
+        let known = &self.known[usize::from(place.at)];
+        if place.moment != pages.moment || known.moment != pages.moment {
+            return None;
+        }
+        let route = self.routes[usize::from(place.at)].as_deref()?;
         Some((route, known.needs(access), &known.owned))
     }
 
+    /// Keeps a route. This is a new moment: no place that was found before is good any more.
     pub(super) fn keep(&mut self, transaction: &Transaction, route: &Route, pages: &mut Walked) {
+        pages.moment += 1;
         let needs = [0, 1, 2, 3, 4, 5, 6, 7].map(|bits: u8| {
             let access = Access {
                 write: bits & 1 != 0,
