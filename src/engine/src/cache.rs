@@ -190,6 +190,9 @@ pub trait Caches {
     /// has come between.
     fn resume(&mut self, place: Place, access: Access) -> Option<(&Route, Rights, impl Pages)>;
 
+    /// Whether so many tables are known that their descriptors hardly stay in a processor's caches.
+    fn spread_out(&self) -> bool;
+
     /// The parts, for one translation.
     fn parts(
         &mut self,

@@ -50,7 +50,8 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
         for level in tables.levels_from(table.level) {
             let mut address = level.descriptor_at(table.base, va);
             if let (false, Some(stage2)) = (physical, stage2) {
-                let page = self.stage2(stage2, address, Class::Tt, Rights::UNPRIVILEGED_READ)?;
+                let page =
+                    self.stage2_here(stage2, address, Class::Tt, Rights::UNPRIVILEGED_READ)?;
                 address = page.address(address);
                 // A table that lies in one page of stage 2 has one physical address, and can be remembered by it.
                 let page_bits = tables.granule.page_bits();

@@ -165,6 +165,10 @@ impl Caches for Exact {
         None::<(&Route, Rights, Walked<'_>)>
     }
 
+    fn spread_out(&self) -> bool {
+        false
+    }
+
     fn parts(
         &mut self,
     ) -> Parts<

@@ -57,6 +57,9 @@ impl Caches for NoCaches {
     fn resume(&mut self, _: Place, _: Access) -> Option<(&Route, Rights, impl Pages)> {
         None::<(&Route, Rights, NoCaches)>
     }
+    fn spread_out(&self) -> bool {
+        false
+    }
     fn parts(
         &mut self,
     ) -> Parts<

@@ -16,7 +16,8 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
     /// Translates several transactions, as if one after the other with no command between them: the same answers, and the same events in
     /// the same order. Answers are appended to `answers`.
     ///
-    /// All of a batch are looked up first. Those that missed are walked together, so that their reads of memory overlap.
+    /// All of a batch are looked up first. Where tables are many, the descriptors that the walks of those that missed will end with are
+    /// then read one after the other, so that memory fetches them at the same time.
     pub fn translate_all(
         &mut self,
         transactions: &[Transaction],
@@ -37,7 +38,7 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
                 answers.push(answer);
             }
             let misses = &misses[..count];
-            if count > 1 {
+            if count > 1 && self.tbu.caches.spread_out() {
                 self.look_ahead(batch, misses);
             }
             for &(index, missed) in misses {

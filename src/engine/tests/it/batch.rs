@@ -120,7 +120,8 @@ proptest! {
     ) {
         agree(|| NoCaches, &requests)?;
         agree(Fast::default, &requests)?;
-        agree(|| Fast::new(2, 2, 2), &requests)?;
+        agree(|| Fast::default().read_ahead_from(0), &requests)?;
+        agree(|| Fast::new(2, 2, 2).read_ahead_from(0), &requests)?;
         agree(|| Exact::new(Preset::QEMU_10_0), &requests)?;
     }
 }
@@ -138,7 +139,7 @@ fn a_batchs_faults_are_recorded_in_the_order_of_its_requests() {
         read(5, 0x8000),
         read(5, 0x20_5000),
     ];
-    let (answers, events, _) = outcome(Fast::default(), &[learn, batch.clone()], true);
+    let (answers, events, _) = outcome(Fast::default().read_ahead_from(0), &[learn, batch], true);
     let refused: Vec<_> = answers[2..].iter().map(|answer| answer.is_err()).collect();
     assert_eq!(refused, [true, true, false, true, true, true]);
     let inputs: Vec<_> = events.iter().map(|event| event[2]).collect();
@@ -188,7 +189,10 @@ fn routes_that_push_each_other_out_lead_nowhere_else() {
         strtab_log2size: 10,
         ..guest.smmu.registers()
     });
-    let mut tbu = guest.smmu.tbu_with(Fast::new(2, 2, 8)).unwrap();
+    let mut tbu = guest
+        .smmu
+        .tbu_with(Fast::new(2, 2, 8).read_ahead_from(0))
+        .unwrap();
     let mut random = 0x2545_f491_4f6c_dd1du64;
     let mut answers = Vec::new();
     for _ in 0..2000 {

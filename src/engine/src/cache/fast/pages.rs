@@ -18,6 +18,8 @@ pub(super) struct Walked {
     /// Advances with every invalidation and every new page size: what was worked out from owners and sizes at the same moment still
     /// holds. Moments begin at 1.
     pub(super) moment: u64,
+    /// Tables of level 3 that were remembered, those that have been forgotten since among them.
+    pub(super) last_tables: u64,
 }
 
 fn leaf_of((way, size): (Way, Size), global: bool) -> Leaf {
@@ -53,6 +55,7 @@ impl Walked {
     #[inline(always)]
     fn keep_table(&mut self, owner: u32, tables: &Tables, input: u64, table: &Table) {
         if table.level >= 2 {
+            self.last_tables += u64::from(table.level == 3);
             let pattern = Pattern::new(tables.level(table.level - 1).unit, owner);
             self.tables.put(pattern.tag(input), Way::table(table));
         }
