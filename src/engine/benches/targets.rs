@@ -6,6 +6,8 @@
 //!
 //! `cargo bench --bench targets`; `-- --quick` for one short round.
 
+#[path = "support/config_only.rs"]
+mod config_only;
 mod support;
 
 use std::hint::black_box;
@@ -13,11 +15,10 @@ use std::process::Command as Process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use engine::cache::{Caches, Fast, Missed, NoCaches, Pages, Parts, Place, Route, Structures};
+use config_only::ConfigOnly;
+use engine::cache::{Caches, Fast, NoCaches};
 use engine::layout::{Command, RangeHint};
-use engine::{
-    Access, Asid, Context, Iova, Rights, Stream, StreamId, Tbu, Transaction, Translation, Vmid,
-};
+use engine::{Asid, Iova, Tbu, Transaction, Vmid};
 use support::{Machine, Memory, machine};
 use vm_memory::{GuestAddress, Iotlb, Permissions};
 
@@ -108,49 +109,6 @@ fn filled(machine: &Machine, pages: u64, caches: Fast) -> Fast {
     let mut tbu = machine.smmu.tbu_with(caches).expect("seats");
     black_box(sum(&mut tbu, &machine.transactions, pages as usize));
     tbu.into_caches()
-}
-
-/// Remembers what STEs and CDs say and nothing else: every translation reads all 24 descriptors.
-struct ConfigOnly(Fast);
-
-impl Caches for ConfigOnly {
-    const ROUTES: bool = true;
-
-    fn route(&mut self, transaction: &Transaction) -> Result<Translation, Missed> {
-        self.0.route(transaction)
-    }
-    fn keep_route(&mut self, transaction: &Transaction, route: &Route) {
-        self.0.keep_route(transaction, route);
-    }
-    fn resume(&mut self, place: Place, access: Access) -> Option<(&Route, Rights, impl Pages)> {
-        let (route, needs, _) = self.0.resume(place, access)?;
-        Some((route, needs, NoCaches))
-    }
-    fn spread_out(&self) -> bool {
-        false
-    }
-    fn parts(
-        &mut self,
-    ) -> Parts<
-        impl Structures<StreamId, Stream>,
-        impl Structures<(StreamId, u32), Context>,
-        impl Pages,
-    > {
-        let Parts {
-            streams, contexts, ..
-        } = self.0.parts();
-        Parts {
-            streams,
-            contexts,
-            pages: NoCaches,
-        }
-    }
-    fn invalidate(&mut self, command: &Command) {
-        self.0.invalidate(command);
-    }
-    fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 /// What is timed or counted: does it so many times.

@@ -3,37 +3,13 @@
 //! Numbers only grow. A space's number must be larger than its VM's `stage1` mark, and that larger than the mark of everything: an
 //! invalidation of a VM, or of all, sets a mark and is done. Whoever is found below a mark gets a new number.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+mod hash;
+mod renew;
 
 use super::store::OWNER_BITS;
 use crate::cache::Space;
 use crate::ids::Vmid;
-
-/// One multiplication: keys are short and come from guests' ASIDs, of which at most 2^16 of a VM collide.
-#[derive(Default)]
-pub(super) struct Multiply(u64);
-
-impl Hasher for Multiply {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u32(u32::from(byte));
-        }
-    }
-    fn write_u16(&mut self, key: u16) {
-        self.write_u32(u32::from(key));
-    }
-    fn write_u32(&mut self, key: u32) {
-        self.0 = (self.0 ^ u64::from(key))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(32);
-    }
-}
-
-type Map<K> = HashMap<K, u32, BuildHasherDefault<Multiply>>;
+use hash::Map;
 
 /// One address space.
 #[derive(Clone, Copy, Debug)]
@@ -252,42 +228,6 @@ impl Owners {
         self.vms[vm as usize].stage2_owner <= self.everything
     }
 
-    pub(super) fn renew_space(&mut self, slot: u32) {
-        let (owner, walk) = (self.number(), self.number());
-        let space = &mut self.spaces[slot as usize];
-        *space = SpaceSlot {
-            vm: space.vm,
-            owner,
-            walk,
-            sizes: 0,
-            fractured: false,
-        };
-    }
-
-    pub(super) fn renew_walk(&mut self, slot: u32) {
-        self.spaces[slot as usize].walk = self.number();
-    }
-
-    pub(super) fn renew_global(&mut self, vm: u32) {
-        let owner = self.number();
-        let vm = &mut self.vms[vm as usize];
-        vm.global_owner = owner;
-        vm.global_sizes = 0;
-        vm.global_fractured = false;
-    }
-
-    pub(super) fn renew_stage2(&mut self, vm: u32) {
-        let (owner, walk) = (self.number(), self.number());
-        let vm = &mut self.vms[vm as usize];
-        vm.stage2_owner = owner;
-        vm.stage2_walk = walk;
-        vm.stage2_sizes = 0;
-    }
-
-    pub(super) fn renew_stage2_walk(&mut self, vm: u32) {
-        self.vms[vm as usize].stage2_walk = self.number();
-    }
-
     /// A space, alive.
     #[inline(always)]
     pub(super) fn open_space(&mut self, space: Space) -> Owner {
@@ -346,32 +286,5 @@ impl Owners {
     #[inline(never)]
     pub(super) fn note_stage2(&mut self, slot: u32, page_bits: u8) {
         self.vms[slot as usize].stage2_sizes |= 1 << page_bits;
-    }
-
-    /// NH_ASID: global entries stay.
-    pub(super) fn forget_space(&mut self, space: Space) {
-        if let Some(slot) = self.known_space(space) {
-            self.renew_space(slot);
-        }
-    }
-
-    /// NH_ALL: stage-2 entries stay.
-    pub(super) fn forget_stage1_of(&mut self, vmid: Vmid) {
-        if let Some(vm) = self.known_vm(vmid) {
-            self.vms[vm as usize].stage1 = self.number();
-        }
-    }
-
-    /// S12_VMALL.
-    pub(super) fn forget_vm(&mut self, vmid: Vmid) {
-        self.forget_stage1_of(vmid);
-        if let Some(vm) = self.known_vm(vmid) {
-            self.renew_stage2(vm);
-        }
-    }
-
-    /// NSNH_ALL.
-    pub(super) fn forget_all(&mut self) {
-        self.everything = self.number();
     }
 }
