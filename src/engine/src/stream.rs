@@ -2,11 +2,12 @@
 
 use vm_memory::GuestMemoryBackend;
 
+use crate::access::Access;
 use crate::fault::Fault;
 use crate::features::{Features, StallModel, fits};
 use crate::ids::{StreamId, Vmid};
 use crate::layout::{Config, Granule, L1Std, Ste};
-use crate::memory::{read_word, read_words};
+use crate::memory::Words;
 use crate::registers::{Registers, StreamTableFormat};
 use crate::tables::Tables;
 
@@ -100,8 +101,9 @@ impl Stream {
     ///
     /// # Errors
     /// [`Fault::BadStreamId`], [`Fault::SteFetch`], [`Fault::BadSte`].
+    #[cold]
     pub(crate) fn fetch<M: GuestMemoryBackend>(
-        memory: &M,
+        memory: &mut Words<'_, M>,
         features: &Features,
         registers: &Registers,
         sid: StreamId,
@@ -110,8 +112,20 @@ impl Stream {
         if !features.within_oas(address) {
             return Err(Fault::SteFetch(address));
         }
-        let words = read_words(memory, address).map_err(|_| Fault::SteFetch(address))?;
+        let words = memory
+            .words(address)
+            .map_err(|_| Fault::SteFetch(address))?;
         Stream::check(&Ste::from_words(words), features, registers)
+    }
+
+    /// An access after STE.{PRIVCFG,INSTCFG}.
+    #[inline]
+    pub(crate) fn overridden(&self, access: Access) -> Access {
+        Access {
+            write: access.write,
+            instruction: self.instruction.unwrap_or(access.instruction),
+            privileged: self.privileged.unwrap_or(access.privileged),
+        }
     }
 
     /// Checks an STE: Arm IHI 0070, 5.2.2 "Validity of STE".
@@ -155,7 +169,7 @@ impl Stream {
 }
 
 fn ste_address<M: GuestMemoryBackend>(
-    memory: &M,
+    memory: &mut Words<'_, M>,
     features: &Features,
     registers: &Registers,
     StreamId(sid): StreamId,
@@ -174,7 +188,7 @@ fn ste_address<M: GuestMemoryBackend>(
             if !features.within_oas(address) {
                 return Err(Fault::SteFetch(address));
             }
-            let l1std = read_word(memory, address).map_err(|_| Fault::SteFetch(address))?;
+            let l1std = memory.word(address).map_err(|_| Fault::SteFetch(address))?;
             let l1std = L1Std::from_bits(l1std);
             let index = sid & ((1 << split) - 1);
             // 7.3.3: Span is 0, reserved, or larger than SPLIT + 1; or the StreamID lies behind the array.
@@ -256,7 +270,14 @@ fn stage2(ste: &Ste, features: &Features) -> Result<Stage2, Fault> {
     }
     Ok(Stage2 {
         vmid: Vmid(word.s2vmid()),
-        tables: Tables::new(ste.s2ttb(), granule, start_level, ia_bits, oa_bits),
+        tables: Tables::new(
+            ste.s2ttb(),
+            granule,
+            start_level,
+            ia_bits,
+            oa_bits,
+            features,
+        ),
         oa_bits,
         affd: word.s2affd(),
         record: word.s2r(),
