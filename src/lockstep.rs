@@ -14,14 +14,18 @@
 
 mod answer;
 mod board;
+mod chosen;
 mod drive;
 mod encode;
+mod entry;
 mod graph;
 pub mod job;
+mod log;
 mod map;
 mod may;
 mod probe;
 pub mod render;
+mod replay;
 mod scribble;
 #[cfg(test)]
 mod tests;
@@ -31,3 +35,4 @@ mod unit;
 pub use board::Pace;
 pub use drive::{Compared, Difference, drive};
 pub use graph::{Graph, NoGraph};
+pub use replay::{Happening, Replay, replay};

@@ -8,6 +8,7 @@ mod conf;
 pub(crate) mod hitless;
 pub(crate) mod iso;
 mod live;
+mod reached;
 mod report;
 pub(crate) mod s1;
 pub(crate) mod s2;
@@ -16,6 +17,8 @@ pub(crate) mod tear;
 pub(crate) mod usable;
 
 use vocab::{PropertyId, Threat};
+
+pub use reached::{Reached, wrongly_reached};
 
 use crate::machine::Machine;
 use crate::state::State;

@@ -1,5 +1,7 @@
 //! Real bytes: guest memory, an SMMU and its queues, on which the model's steps of software are performed as stores and commands.
 
+use std::cell::RefCell;
+
 use engine::layout::{Command as Bytes, Event, SyncSignal};
 use engine::{
     AtcInvalidation, AtcMiss, CommandError, CommandQueue, Endpoints, EventQueue, Features, Iova,
@@ -12,6 +14,8 @@ use vm_memory::{Bytes as _, GuestAddress, GuestMemoryMmap};
 use vocab::{Device, Frame, Ipa, Page, Slot, Space, Viommu, Vm};
 
 use super::answer::{self, Answer, Asked};
+use super::chosen::Chosen;
+use super::log::Line;
 use super::scribble::Scribbler;
 use super::unit::{Memory, Unit};
 use super::{encode, map};
@@ -51,6 +55,9 @@ pub struct Board<'s> {
     scribbler: Option<Scribbler>,
     /// What memory holds, as far as the model knows its words.
     held: Words,
+    /// Requests to devices that were made and not delivered, if they are not delivered at once.
+    requests: Option<RefCell<Vec<AtcInvalidation>>>,
+    log: Vec<Line>,
     /// The units, each of which sees the same commands.
     pub units: Vec<Box<dyn Unit + 's>>,
 }
@@ -84,6 +91,8 @@ impl<'s> Board<'s> {
             events_read: 0,
             scribbler: Scribbler::new(machine),
             held: Words::default(),
+            requests: None,
+            log: Vec::new(),
             units,
         };
         board.reset();
@@ -97,6 +106,7 @@ impl<'s> Board<'s> {
         // Everything is written, whatever is there: no word that software writes has all its bits set.
         self.held = bytemuck::cast([0xff_u8; size_of::<Words>()]);
         self.write(&initial);
+        self.log.clear();
         self.queues = (0..map::QUEUES as u8)
             .map(|queue| Queue {
                 ring: CommandQueue::new(map::commands(queue), map::COMMANDS_LOG2),
@@ -122,7 +132,7 @@ impl<'s> Board<'s> {
     }
 
     /// The levels above the leaves, which never change.
-    fn tables(&self) {
+    fn tables(&mut self) {
         for vm in (0..self.machine.bounds.vms).map(Vm) {
             let level_2 = map::stage_2(vm);
             self.store(level_2, encode::table(level_2 + map::PAGE));
@@ -145,11 +155,25 @@ impl<'s> Board<'s> {
         map::physical(self.machine.vm_of(self.machine.viommu_of(space)), ipa)
     }
 
-    fn store(&self, at: u64, word: u64) {
-        self.smmu
-            .memory()
-            .write_obj(word, GuestAddress(at))
-            .expect("the map lies in memory");
+    fn store(&mut self, at: u64, word: u64) {
+        self.log.push(Line::Store { at, word });
+        self.put_word(at, word);
+    }
+
+    fn put_word(&self, at: u64, word: u64) {
+        let stored = self.smmu.memory().write_obj(word, GuestAddress(at));
+        stored.expect("the map lies in memory");
+    }
+
+    /// What lies at an address.
+    pub fn load(&self, at: u64) -> u64 {
+        let word = self.smmu.memory().read_obj(GuestAddress(at));
+        word.expect("the map lies in memory")
+    }
+
+    /// What was stored and put into queues since this was last asked.
+    pub fn take_log(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.log)
     }
 
     /// A step of software, which leads to a state: its stores, then what it does to a queue.
@@ -178,9 +202,8 @@ impl<'s> Board<'s> {
             for page in (0..machine.bounds.pages).map(Page) {
                 let place = leaf(space, page);
                 if old.pte[place] != new.pte[place] {
-                    let table = map::stage_1(space) + map::PAGE;
-                    let at = table + map::iova(page) / map::PAGE * 8;
-                    self.store(self.of_space(space, at), encode::leaf(new.pte[place]));
+                    let at = self.of_space(space, map::stage_1_entry(space, page));
+                    self.store(at, encode::leaf(new.pte[place]));
                 }
             }
         }
@@ -191,7 +214,7 @@ impl<'s> Board<'s> {
         }
         for device in (0..machine.bounds.devices).map(Device) {
             let place = device.index();
-            let at = map::STREAM_TABLE + u64::from(device.0) * 64;
+            let at = map::ste(device);
             if old.ste0[place] != new.ste0[place] {
                 self.store(at, encode::ste_word0(device, new.ste0[place]));
             }
@@ -207,19 +230,18 @@ impl<'s> Board<'s> {
         for vm in (0..machine.bounds.vms).map(Vm) {
             for ipa in (0..machine.bounds.ipas).map(Ipa) {
                 let has = |words: &Words| words.s2[vm.index()] >> ipa.0 & 1 == 1;
-                if old.s2[vm.index()] != new.s2[vm.index()] {
+                if has(old) != has(new) {
                     let leaf = match has(new) {
                         true => encode::stage_2_leaf(encode::frame(vm, ipa)),
                         false => 0,
                     };
-                    let table = map::stage_2(vm) + map::PAGE;
-                    self.store(table + map::ipa(ipa) / map::PAGE * 8, leaf);
+                    self.store(map::stage_2_entry(vm, ipa), leaf);
                 }
             }
         }
     }
 
-    fn write_cd(&self, viommu: Viommu, slot: Slot, old: &Words, new: &Words) {
+    fn write_cd(&mut self, viommu: Viommu, slot: Slot, old: &Words, new: &Words) {
         let place = descriptor(viommu, slot);
         let table = map::cd_table(viommu, self.machine.device_of(slot));
         let vm = self.machine.vm_of(viommu);
@@ -278,6 +300,11 @@ impl<'s> Board<'s> {
         let base = map::commands(queue);
         let entries = 1 << map::COMMANDS_LOG2;
         let place = base + u64::from(self.queues[queue as usize].prod % entries) * 16;
+        self.log.push(Line::Command {
+            at: place,
+            queue,
+            words,
+        });
         self.overwrite(place, words);
         let queue = &mut self.queues[queue as usize];
         queue.prod = (queue.prod + 1) % (2 * entries);
@@ -286,14 +313,15 @@ impl<'s> Board<'s> {
     }
 
     fn overwrite(&self, place: u64, [word0, word1]: [u64; 2]) {
-        self.store(place, word0);
-        self.store(place + 8, word1);
+        self.put_word(place, word0);
+        self.put_word(place + 8, word1);
     }
 
     fn consume(&mut self, queue: u8, mute: bool, expected: Stopped) -> Result<(), Unexpected> {
         let devices = Devices {
             units: &self.units,
             mute,
+            held: self.requests.as_ref(),
         };
         let of = &mut self.queues[queue as usize];
         of.asks_devices = false;
@@ -361,6 +389,57 @@ impl<'s> Board<'s> {
         }
     }
 
+    /// From now on what devices are asked to forget waits until it is delivered.
+    pub fn hold_requests(&mut self) {
+        self.requests = Some(RefCell::default());
+    }
+
+    /// How many requests were made so far.
+    pub fn requests(&self) -> usize {
+        let requests = self.requests.as_ref();
+        requests.map_or(0, |requests| requests.borrow().len())
+    }
+
+    /// A request reaches its device.
+    pub fn deliver(&self, unit: usize, request: usize) {
+        let held = self.requests.as_ref().expect(HELD);
+        self.units[unit].invalidate(&held.borrow()[request]);
+    }
+
+    /// A device drops what it has of a page.
+    pub fn forget_in_atc(&self, unit: usize, slot: Slot, page: Page) {
+        let (device, ssid, address) = self.asked(slot, page);
+        self.units[unit].invalidate(&AtcInvalidation {
+            sid: encode::sid(device),
+            ssid,
+            global: false,
+            address: Iova(address / map::PAGE * map::PAGE),
+            span_bits: 12,
+        });
+    }
+
+    /// Caches that do as they are told, with the commands consumed so far.
+    pub fn chosen(&mut self, unit: usize) -> &mut Chosen {
+        let chosen = self.units[unit].chosen();
+        chosen.expect("a unit whose caches are told what to keep")
+    }
+
+    /// The SMMU fetches a slot's STE and CD, as for an access to nowhere.
+    pub fn fetch(&mut self, unit: usize, slot: Slot) {
+        let (device, ssid, _) = self.asked(slot, Page(0));
+        let _ = self.units[unit].access(device, ssid, Iova(map::UNMAPPED));
+        self.recorded();
+    }
+
+    /// Does something while some words of memory are what they once were.
+    pub fn with_words<R>(&mut self, words: &[(u64, u64)], run: impl FnOnce(&mut Self) -> R) -> R {
+        let now: Vec<_> = words.iter().map(|&(at, _)| (at, self.load(at))).collect();
+        words.iter().for_each(|&(at, word)| self.put_word(at, word));
+        let result = run(self);
+        now.iter().for_each(|&(at, word)| self.put_word(at, word));
+        result
+    }
+
     fn asked(&self, slot: Slot, page: Page) -> (Device, Option<engine::SubstreamId>, u64) {
         // What bypasses stage 1 comes with an intermediate address.
         let address = match self.machine.bypasses_stage_1(slot) {
@@ -394,10 +473,7 @@ impl<'s> Board<'s> {
         while self.events_read != prod {
             let place = self.events_read % (1 << map::EVENTS_LOG2);
             let at = map::EVENTS + u64::from(place) * Event::SIZE;
-            let words = [0, 8, 16, 24].map(|offset| {
-                let word = self.smmu.memory().read_obj(GuestAddress(at + offset));
-                word.expect("the event queue lies in memory")
-            });
+            let words = [0, 8, 16, 24].map(|offset| self.load(at + offset));
             events.push(Event::from_words(words));
             self.events_read = (self.events_read + 1) % (2 << map::EVENTS_LOG2);
         }
@@ -408,11 +484,16 @@ impl<'s> Board<'s> {
     }
 }
 
+/// Why nothing can be delivered.
+const HELD: &str = "requests are delivered where they are held back";
+
 /// The devices behind all units: each unit has ATCs of its own.
 struct Devices<'u, 's> {
     units: &'u [Box<dyn Unit + 's>],
     /// They do not answer.
     mute: bool,
+    /// Where requests wait, if they are not delivered at once.
+    held: Option<&'u RefCell<Vec<AtcInvalidation>>>,
 }
 
 impl Endpoints for Devices<'_, '_> {
@@ -420,9 +501,15 @@ impl Endpoints for Devices<'_, '_> {
         if self.mute {
             return Err(TimedOut);
         }
-        self.units
-            .iter()
-            .for_each(|unit| unit.invalidate(invalidation));
+        match self.held {
+            Some(held) => held.borrow_mut().push(*invalidation),
+            None => {
+                let mut units = self.units.iter();
+                units
+                    .by_ref()
+                    .for_each(|unit| unit.invalidate(invalidation));
+            }
+        }
         Ok(())
     }
 }

@@ -71,6 +71,10 @@ impl Caches for Chosen {
         self.caches.parts()
     }
 
+    fn spread_out(&self) -> bool {
+        self.caches.spread_out()
+    }
+
     fn invalidate(&mut self, command: &Command) {
         self.waiting.push(*command);
     }

@@ -92,6 +92,21 @@ pub const fn cd_table(viommu: Viommu, device: Device) -> u64 {
     (CD_TABLES + (viommu.index() * limit::DEVICES + device.index()) as u64) * PAGE
 }
 
+/// A device's STE.
+pub const fn ste(device: Device) -> u64 {
+    STREAM_TABLE + device.0 as u64 * 64
+}
+
+/// The stage-2 leaf of a VM's intermediate page.
+pub const fn stage_2_entry(vm: Vm, page: Ipa) -> u64 {
+    stage_2(vm) + PAGE + ipa(page) / PAGE * 8
+}
+
+/// The intermediate address of a space's leaf of a page.
+pub const fn stage_1_entry(space: Space, page: Page) -> u64 {
+    stage_1(space) + PAGE + iova(page) / PAGE * 8
+}
+
 /// The intermediate address of a space's level-2 table; its level-3 table follows.
 pub const fn stage_1(space: Space) -> u64 {
     (STAGE_1 + 2 * space.0 as u64) * PAGE
@@ -101,6 +116,9 @@ pub const fn stage_1(space: Space) -> u64 {
 pub fn tables() -> impl Iterator<Item = u64> {
     (CD_TABLES..RAM / PAGE).map(|page| page * PAGE)
 }
+
+/// An input address that no space maps.
+pub const UNMAPPED: u64 = PAGE;
 
 /// The first address of an input page.
 pub const fn iova(Page(page): Page) -> u64 {

@@ -1,5 +1,7 @@
 //! A way of accessing memory: a TBU with some policy of caching, and the devices' ATCs behind it.
 
+use std::any::Any;
+
 use engine::cache::{Caches, Exact, Fast, NoCaches, Preset, Replacement};
 use engine::{
     Access, Atc, AtcInvalidation, AtcMiss, Iova, Refusal, Smmu, SubstreamId, Tbu, Transaction,
@@ -9,6 +11,7 @@ use model::limit;
 use vm_memory::GuestMemoryMmap;
 use vocab::Device;
 
+use super::chosen::Chosen;
 use super::encode;
 
 /// What the board's memory is.
@@ -37,6 +40,8 @@ pub trait Unit {
     ) -> Result<Translation, AtcMiss>;
     /// An invalidation request reaches a device.
     fn invalidate(&self, invalidation: &AtcInvalidation);
+    /// Its caches, if they are told what to keep, with the commands consumed so far.
+    fn chosen(&mut self) -> Option<&mut Chosen>;
     /// The devices' caches are emptied. Those of the SMMU are by a change of its registers.
     fn reset(&mut self);
 }
@@ -54,7 +59,7 @@ fn atcs() -> [Atc; limit::DEVICES] {
 }
 
 /// A unit with these caches.
-pub fn unit<'s, C: Caches + 's>(
+pub fn unit<'s, C: Caches + Any>(
     name: &'static str,
     smmu: &'s Smmu<Memory>,
     caches: C,
@@ -85,7 +90,15 @@ pub fn all(smmu: &Smmu<Memory>) -> Vec<Box<dyn Unit + '_>> {
     ]
 }
 
-impl<C: Caches> Unit for Through<'_, C> {
+/// Caches that are told what to keep, and none.
+pub fn chosen(smmu: &Smmu<Memory>) -> Vec<Box<dyn Unit + '_>> {
+    vec![
+        unit("chosen", smmu, Chosen::new()),
+        unit("no caches", smmu, NoCaches),
+    ]
+}
+
+impl<C: Caches + Any> Unit for Through<'_, C> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -115,6 +128,13 @@ impl<C: Caches> Unit for Through<'_, C> {
         if let Some(atc) = atc {
             atc.invalidate(invalidation);
         }
+    }
+
+    fn chosen(&mut self) -> Option<&mut Chosen> {
+        // An empty burst takes in what was consumed.
+        self.tbu.burst().translate_all(&[], &mut Vec::new());
+        let caches: &mut dyn Any = self.tbu.caches_mut();
+        caches.downcast_mut()
     }
 
     fn reset(&mut self) {

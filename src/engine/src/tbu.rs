@@ -41,6 +41,11 @@ impl<'s, M, C: Caches> Tbu<'s, M, C> {
         &self.caches
     }
 
+    /// The caches, for policies that are told what to keep.
+    pub const fn caches_mut(&mut self) -> &mut C {
+        &mut self.caches
+    }
+
     /// The caches, with what they have learnt.
     pub fn into_caches(self) -> C {
         self.caches
