@@ -101,6 +101,17 @@ pub mod ste2 {
     pub const fn new(vmid: Vmid, vm: Vm) -> u8 {
         1 + vmid.0 * limit::VMS as u8 + vm.0
     }
+
+    /// What [`new`] was given.
+    pub const fn decode(word: u8) -> Option<(Vmid, Vm)> {
+        match word {
+            NONE => None,
+            word => {
+                let pair = word - 1;
+                Some((Vmid(pair / limit::VMS as u8), Vm(pair % limit::VMS as u8)))
+            }
+        }
+    }
 }
 
 /// Values of CD word 0, {V, EPD0, ASID}.

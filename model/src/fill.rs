@@ -14,7 +14,7 @@ use vocab::{
 use crate::caches::{
     Caches, GLOBAL, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste1, ste2, tag, values,
 };
-use crate::machine::{Machine, TableMemory, limit};
+use crate::machine::{Machine, TableMemory};
 use crate::property::Property;
 use crate::state::{State, descriptor, leaf, pte};
 
@@ -70,7 +70,7 @@ impl Machine {
     }
 
     /// Whether descriptors hold anything.
-    pub(crate) fn cds_are_anything(&self) -> bool {
+    pub fn cds_are_anything(&self) -> bool {
         self.axes.cd_table == TableMemory::Guest && self.guest_memory_is_anything()
     }
 
@@ -98,10 +98,7 @@ impl Machine {
     fn stage_2_of(caches: &Caches, device: Device, word0: u8) -> impl Iterator<Item = (Vmid, Vm)> {
         let translates = caches.ste0[device.index()] & word0 != 0;
         let set = caches.ste2[device.index()] & !bit(ste2::NONE);
-        values(if translates { set } else { 0 }).map(|value| {
-            let pair = value - 1;
-            (Vmid(pair / limit::VMS as u8), Vm(pair % limit::VMS as u8))
-        })
+        values(if translates { set } else { 0 }).filter_map(ste2::decode)
     }
 
     /// The ASIDs with which a slot's requests may look up the TLB, and whether a walk is possible with each.

@@ -155,7 +155,8 @@ impl<'s> Board<'s> {
         map::physical(self.machine.vm_of(self.machine.viommu_of(space)), ipa)
     }
 
-    fn store(&mut self, at: u64, word: u64) {
+    /// Stores a word.
+    pub fn store(&mut self, at: u64, word: u64) {
         self.log.push(Line::Store { at, word });
         self.put_word(at, word);
     }
@@ -389,9 +390,10 @@ impl<'s> Board<'s> {
         }
     }
 
-    /// From now on what devices are asked to forget waits until it is delivered.
-    pub fn hold_requests(&mut self) {
+    /// From now on what devices are asked to forget waits until it is delivered, and guests write nothing that they are not told to.
+    pub fn obey(&mut self) {
         self.requests = Some(RefCell::default());
+        self.scribbler = None;
     }
 
     /// How many requests were made so far.

@@ -83,12 +83,11 @@ pub fn ste_word1(machine: &Machine, word: u8) -> u64 {
 
 /// Words 2 and 3 of an STE: zeros while nothing was written, which is ILLEGAL with stage 2.
 pub fn ste_words2(word: u8) -> [u64; 2] {
-    let Some(pair) = word.checked_sub(ste2::new(vocab::Vmid(0), Vm(0))) else {
+    let Some((of, vm)) = ste2::decode(word) else {
         return [0, 0];
     };
-    let (of, vm) = (pair / limit::VMS as u8, Vm(pair % limit::VMS as u8));
     let word2 = SteWord2::new()
-        .with_s2vmid(vmid(vocab::Vmid(of)).0)
+        .with_s2vmid(vmid(of).0)
         .with_s2t0sz(TXSZ)
         .with_s2sl0(0)
         .with_s2ps(PS)

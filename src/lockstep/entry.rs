@@ -7,8 +7,8 @@ use vocab::{Asid, Device, Frame, Ipa, Page, Slot, Space, Vmid};
 /// An entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// A word of an STE.
-    Ste(Device, usize),
+    /// A word of an STE, with its value.
+    Ste(Device, usize, u8),
     /// A word of a CD, with its value.
     Cd(Slot, usize, u8),
     /// A stage-1 result.
@@ -43,8 +43,8 @@ pub fn entry(byte: u8, bit: u8) -> Entry {
         Some((place, value))
     };
     let ste = [&one.ste0, &one.ste1, &one.ste2].map(|words| find(words));
-    if let Some((word, (device, _))) = first(&ste) {
-        return Entry::Ste(Device(device as u8), word);
+    if let Some((word, (device, value))) = first(&ste) {
+        return Entry::Ste(Device(device as u8), word, value);
     }
     let cd = [&one.cd0, &one.cd1].map(|words| find(words));
     if let Some((word, (slot, value))) = first(&cd) {

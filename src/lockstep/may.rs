@@ -123,12 +123,12 @@ fn streams(state: &State, device: Device) -> Vec<Stream> {
             continue;
         }
         for word2 in values(both(state.caches.ste2[place], state.memory.ste2[place])) {
-            streams.push(match word2 {
-                ste2::NONE => Stream::Bad,
-                word2 => Stream::Translates {
+            streams.push(match ste2::decode(word2) {
+                None => Stream::Bad,
+                Some((vmid, vm)) => Stream::Translates {
                     table: ste0::table(word0),
-                    vmid: Vmid((word2 - 1) / limit::VMS as u8),
-                    vm: Vm((word2 - 1) % limit::VMS as u8),
+                    vmid,
+                    vm,
                 },
             });
         }

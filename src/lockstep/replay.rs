@@ -7,10 +7,11 @@
 //! issued and take effect when the trace says so ([`super::chosen`]).
 
 use engine::layout::Command as Bytes;
-use model::caches::{GLOBAL, cd0, values};
+use model::caches::{GLOBAL, cd0, cd1, ste0, ste2, values};
+use model::state::pte;
 use model::trace::{self, Deed};
 use model::{Machine, State, Step};
-use vocab::{Asid, Command, Device, Frame, Ipa, Page, Slot, Space, Viommu, Vm, Vmid};
+use vocab::{Asid, Command, Device, Frame, Ipa, Page, Slot, Space, Threat, Viommu, Vm, Vmid};
 
 use super::answer::Answer;
 use super::board::{Board, Pace, Unexpected, smmu};
@@ -75,7 +76,7 @@ pub fn replay<R>(
 ) -> Result<R, Unexpected> {
     let smmu = smmu();
     let mut board = Board::new(machine, &smmu, Pace::AtOnce, unit::chosen(&smmu));
-    board.hold_requests();
+    board.obey();
     board.take_log();
     let mut replay = Replay {
         machine,
@@ -158,31 +159,43 @@ impl Replay<'_> {
 
     fn fill(&mut self, entry: Entry, after: &State) -> Result<(), Unexpected> {
         match entry {
-            Entry::Ste(device, word) => {
+            Entry::Ste(device, word, value) => {
                 let at = map::ste(device);
-                let places: &[u64] = [&[0][..], &[8], &[16, 24]][word];
-                let words = places.iter().map(|offset| self.read(at + offset));
-                self.stes[device.index()][word] = Some(words.collect());
+                let words = match word {
+                    0 => vec![(at, encode::ste_word0(device, value))],
+                    1 => vec![(at + 8, encode::ste_word1(self.machine, value))],
+                    _ => {
+                        let [word2, word3] = encode::ste_words2(value);
+                        vec![(at + 16, word2), (at + 24, word3)]
+                    }
+                };
+                self.read(&words, false)?;
+                self.stes[device.index()][word] = Some(words);
                 self.configure(device)
             }
             Entry::Cd(_, 0, cd0::INVALID) => Err(Unexpected(
                 "the trace needs a cached CD with V=0, which the manual permits (3.21) and this engine never caches".to_owned(),
             )),
-            Entry::Cd(slot, word, _) => {
+            Entry::Cd(slot, word, value) => {
                 let device = self.machine.device_of(slot);
-                let table = values(after.caches.ste0[device.index()]).find_map(model::caches::ste0::table);
-                let Some(viommu) = table else {
-                    return Err(Unexpected(format!("no STE of {device} leads to a CD table")));
+                let (table, vm) = found_by(after, device)?;
+                let index = u64::from(encode::index(self.machine, slot).0);
+                let at = map::physical(vm, map::cd_table(table, device) + index * 64);
+                let words = match word {
+                    0 => vec![(at, encode::cd_word0(value))],
+                    _ => vec![(at + 8, encode::cd_word1(value))],
                 };
-                let at = self.cd(viommu, slot) + 8 * word as u64;
-                let words = vec![self.read(at)];
+                let own = self.machine.vm_of(table) == vm;
+                self.read(&words, self.machine.cds_are_anything() || !own)?;
                 self.cds[slot.index()][word] = Some(words);
                 self.configure(device)
             }
             Entry::Stage1 { tag, space, ipa } => self.walk_stage_1(tag, space, ipa, after),
             Entry::Stage2 { vmid, ipa, frame } => {
                 let vm = Vm(frame.0 / self.machine.bounds.ipas);
-                let words = vec![self.read(map::stage_2_entry(vm, ipa))];
+                let leaf = encode::stage_2_leaf(encode::frame(vm, ipa));
+                let words = vec![(map::stage_2_entry(vm, ipa), leaf)];
+                self.read(&words, false)?;
                 self.stage_2.push(((vmid, ipa, frame), words));
                 Ok(())
             }
@@ -193,15 +206,19 @@ impl Replay<'_> {
         }
     }
 
-    fn read(&self, at: u64) -> (u64, u64) {
-        (at, self.board.load(at))
-    }
-
-    /// The physical address of a slot's CD in a vIOMMU's table.
-    fn cd(&self, viommu: Viommu, slot: Slot) -> u64 {
-        let table = map::cd_table(viommu, self.machine.device_of(slot));
-        let index = u64::from(encode::index(self.machine, slot).0);
-        map::physical(self.machine.vm_of(viommu), table + index * 64)
+    /// Hardware reads words. They must be what memory holds; where memory may hold anything, a guest writes them there first.
+    fn read(&mut self, words: &Latched, anything: bool) -> Result<(), Unexpected> {
+        for &(at, word) in words {
+            let there = self.board.load(at);
+            if there != word && anything {
+                self.board.store(at, word);
+            } else if there != word {
+                return Err(Unexpected(format!(
+                    "hardware is to read {word:#018x} at {at:#x}, where {there:#018x} is"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The words of a device's STE and of a slot's CD, as far as they were latched.
@@ -241,16 +258,22 @@ impl Replay<'_> {
             let with_asid = values(words)
                 .filter_map(cd0::decode)
                 .any(|(other, walks)| walks && (asid == GLOBAL || other == asid));
-            with_asid && state.caches.cd1[slot.index()] >> model::caches::cd1::ttb(space) & 1 == 1
+            with_asid && state.caches.cd1[slot.index()] >> cd1::ttb(space) & 1 == 1
         };
         let Some(slot) = (0..self.machine.slots()).map(Slot).find(walks) else {
             return Err(Unexpected(format!(
                 "no CD in use leads to the tables of {space}"
             )));
         };
-        let vm = self.machine.vm_of(self.machine.viommu_of(space));
-        let mut words = self.configuration(self.machine.device_of(slot), Some(slot));
-        words.push(self.read(map::physical(vm, map::stage_1_entry(space, page))));
+        let device = self.machine.device_of(slot);
+        let (_, vm) = found_by(state, device)?;
+        let own = self.machine.vm_of(self.machine.viommu_of(space)) == vm;
+        let leaf = encode::leaf(pte::new(ipa, asid == GLOBAL));
+        let entry = vec![(map::physical(vm, map::stage_1_entry(space, page)), leaf)];
+        let anything = self.machine.threat != Threat::Honest || !own;
+        self.read(&entry, anything)?;
+        let mut words = self.configuration(device, Some(slot));
+        words.extend(entry);
         self.stage_1.push(Walk {
             tag,
             ipa,
@@ -313,6 +336,19 @@ impl Replay<'_> {
     /// The same access through an SMMU without caches.
     pub fn access_afresh(&mut self, slot: Slot, page: Page) -> Answer {
         self.board.access(FRESH, slot, page)
+    }
+}
+
+/// The vIOMMU whose CD table a device's STE leads to, and the VM through whose stage 2 it is found.
+fn found_by(state: &State, device: Device) -> Result<(Viommu, Vm), Unexpected> {
+    let caches = &state.caches;
+    let table = values(caches.ste0[device.index()]).find_map(ste0::table);
+    let pair = values(caches.ste2[device.index()]).find_map(ste2::decode);
+    match (table, pair) {
+        (Some(table), Some((_, vm))) => Ok((table, vm)),
+        _ => Err(Unexpected(format!(
+            "no STE of {device} leads to a CD table"
+        ))),
     }
 }
 

@@ -268,12 +268,10 @@ pub(super) fn ste_word1(value: u8) -> String {
 }
 
 pub(super) fn ste_word2(value: u8) -> String {
-    if value == ste2::NONE {
-        return "no S2VMID".to_owned();
+    match ste2::decode(value) {
+        None => "no S2VMID".to_owned(),
+        Some((vmid, vm)) => format!("{vmid} stage 2 of {vm}"),
     }
-    let pair = value - ste2::new(Vmid(0), Vm(0));
-    let (vmid, vm) = (Vmid(pair / limit::VMS as u8), Vm(pair % limit::VMS as u8));
-    format!("{vmid} stage 2 of {vm}")
 }
 
 pub(super) fn cd_word0(value: u8) -> String {
