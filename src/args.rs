@@ -202,6 +202,9 @@ pub struct Explain {
     /// Whether to tell every step of operations that ran to completion undisturbed
     #[arg(long)]
     pub unfold: bool,
+    /// Whether to tell what is stored and queued, byte by byte, with the manual's field names
+    #[arg(long)]
+    pub bytes: bool,
     /// What guests may do [default: the first under which the property is violated, of those that the spec has claims for]
     #[arg(long, value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
     pub threat: Option<Threat>,

@@ -32,6 +32,7 @@ mod tests;
 mod tour;
 mod unit;
 
+pub use answer::Answer;
 pub use board::Pace;
 pub use drive::{Compared, Difference, drive};
 pub use graph::{Graph, NoGraph};

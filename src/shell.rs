@@ -138,7 +138,10 @@ fn tell(about: &Explain) -> Result<(String, Exit), Error> {
     )?;
     drop(meter);
     match told {
-        Explained::Story(story) => Ok((story.render(about.format), Exit::AsExpected)),
+        Explained::Story(mut story) => {
+            story.tells_bytes = about.bytes;
+            Ok((story.render(about.format), Exit::AsExpected))
+        }
         Explained::Nothing(why) => Err(Error::Usage(why)),
         Explained::Interrupted(how) => {
             say(&format!("nestcheck: {how}"));

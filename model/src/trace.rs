@@ -16,7 +16,7 @@ mod untrue;
 mod waits;
 mod written;
 
-use vocab::{Command, PropertyId};
+use vocab::{Command, PropertyId, Slot};
 
 use crate::caches::Caches;
 use crate::command::decode;
@@ -103,6 +103,11 @@ pub fn ended(machine: &Machine, before: &State, step: Step) -> Option<bool> {
 /// `guest 0`, or `guest 0.1` for the second thread of a VM that has several.
 pub fn thread_name(machine: &Machine, thread: usize) -> String {
     machine.thread_name(thread)
+}
+
+/// A slot's traffic: `device 0 ssid 1`, or `device 0 without ssid` where CD 0 is for such traffic.
+pub fn traffic_name(machine: &Machine, slot: Slot) -> String {
+    machine.traffic_name(slot)
 }
 
 /// A command as it is in a hardware queue: `TLBI_NH_VA(vmid 0, asid 0, page 0)`.

@@ -105,6 +105,7 @@ impl<'s> Board<'s> {
         self.tables();
         // Everything is written, whatever is there: no word that software writes has all its bits set.
         self.held = bytemuck::cast([0xff_u8; size_of::<Words>()]);
+        self.held.s2 = initial.s2.map(|mapped| !mapped);
         self.write(&initial);
         self.log.clear();
         self.queues = (0..map::QUEUES as u8)

@@ -41,7 +41,7 @@ pub struct Replay<'s> {
     stage_1: Vec<Walk>,
     stage_2: Vec<((Vmid, Ipa, Frame), Latched)>,
     /// What was stored and put into queues, event by event.
-    pub log: Vec<Vec<Line>>,
+    log: Vec<Vec<Line>>,
 }
 
 /// Words as they were when they were read.
@@ -323,6 +323,15 @@ impl Replay<'_> {
         self.board.forget_in_atc(CHOSEN, slot, page);
         let answer = self.board.through_atc(CHOSEN, slot, page);
         expect(answer, frame, "an ATS request")
+    }
+
+    /// What was stored and put into queues, event by event, in words.
+    pub fn told(&self) -> Vec<Vec<String>> {
+        let events = self.log.iter();
+        let tell = |line: &Line| line.tell(self.machine);
+        events
+            .map(|lines| lines.iter().map(tell).collect())
+            .collect()
     }
 
     /// An access of a slot through the caches as the trace has left them.
