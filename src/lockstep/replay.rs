@@ -47,6 +47,16 @@ pub struct Replay<'s> {
 /// Words as they were when they were read.
 type Latched = Vec<(u64, u64)>;
 
+/// Where a device's STE in use leads to.
+struct Found {
+    /// Whose CD table.
+    table: Viommu,
+    /// Through whose stage 2, by the STE.
+    vm: Vm,
+    /// Through whose stage 2, by what is cached under the VMID too.
+    readers: u8,
+}
+
 /// A stage-1 result, and what it was walked with.
 struct Walk {
     tag: (Vmid, Asid, Page),
@@ -173,20 +183,18 @@ impl Replay<'_> {
                 self.stes[device.index()][word] = Some(words);
                 self.configure(device)
             }
-            Entry::Cd(_, 0, cd0::INVALID) => Err(Unexpected(
-                "the trace needs a cached CD with V=0, which the manual permits (3.21) and this engine never caches".to_owned(),
-            )),
             Entry::Cd(slot, word, value) => {
                 let device = self.machine.device_of(slot);
-                let (table, vm) = found_by(after, device)?;
+                let found = self.found_by(after, device)?;
                 let index = u64::from(encode::index(self.machine, slot).0);
-                let at = map::physical(vm, map::cd_table(table, device) + index * 64);
-                let words = match word {
-                    0 => vec![(at, encode::cd_word0(value))],
-                    _ => vec![(at + 8, encode::cd_word1(value))],
+                let table = map::cd_table(found.table, device);
+                let raw = match word {
+                    0 => encode::cd_word0(value),
+                    _ => encode::cd_word1(value),
                 };
-                let own = self.machine.vm_of(table) == vm;
-                self.read(&words, self.machine.cds_are_anything() || !own)?;
+                let at = table + index * 64 + 8 * word as u64;
+                let anything = self.machine.cds_are_anything();
+                let words = self.read_table(&found, found.table, at, raw, anything)?;
                 self.cds[slot.index()][word] = Some(words);
                 self.configure(device)
             }
@@ -219,6 +227,53 @@ impl Replay<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What a device's STE in use leads to.
+    fn found_by(&self, state: &State, device: Device) -> Result<Found, Unexpected> {
+        let caches = &state.caches;
+        let table = values(caches.ste0[device.index()]).find_map(ste0::table);
+        let pair = values(caches.ste2[device.index()]).find_map(ste2::decode);
+        match (table, pair) {
+            (Some(table), Some((vmid, vm))) => Ok(Found {
+                table,
+                vm,
+                readers: caches.s2_tables[vmid.index()] | 1 << vm.0,
+            }),
+            _ => Err(Unexpected(format!(
+                "no STE of {device} leads to a CD table"
+            ))),
+        }
+    }
+
+    /// Hardware reads a word of a table at an intermediate address. Where another VM's memory may be found there, by its stage 2 or by
+    /// what is cached under the VMID, that VM has written the word, and the walk is led there.
+    fn read_table(
+        &mut self,
+        found: &Found,
+        owner: Viommu,
+        ipa: u64,
+        word: u64,
+        anything: bool,
+    ) -> Result<Latched, Unexpected> {
+        let own = self.machine.vm_of(owner);
+        let at = map::physical(own, ipa);
+        let foreign = values(found.readers & !(1 << own.0)).next().map(Vm);
+        if found.readers >> own.0 & 1 == 1 && (self.board.load(at) == word || foreign.is_none()) {
+            let words = vec![(at, word)];
+            self.read(&words, anything)?;
+            return Ok(words);
+        }
+        let Some(foreign) = foreign else {
+            return Err(Unexpected(format!(
+                "no stage 2 in use maps a table of {owner}"
+            )));
+        };
+        let there = map::physical(foreign, ipa);
+        self.read(&vec![(there, word)], true)?;
+        let leads = encode::stage_2_leaf(map::physical(foreign, ipa / map::PAGE * map::PAGE));
+        let leaf = map::stage_2(found.vm) + map::PAGE + ipa / map::PAGE * 8;
+        Ok(vec![(there, word), (leaf, leads)])
     }
 
     /// The words of a device's STE and of a slot's CD, as far as they were latched.
@@ -266,14 +321,18 @@ impl Replay<'_> {
             )));
         };
         let device = self.machine.device_of(slot);
-        let (_, vm) = found_by(state, device)?;
-        let own = self.machine.vm_of(self.machine.viommu_of(space)) == vm;
+        let found = self.found_by(state, device)?;
+        let owner = self.machine.viommu_of(space);
+        let root = encode::table(map::stage_1(space) + map::PAGE);
         let leaf = encode::leaf(pte::new(ipa, asid == GLOBAL));
-        let entry = vec![(map::physical(vm, map::stage_1_entry(space, page)), leaf)];
-        let anything = self.machine.threat != Threat::Honest || !own;
-        self.read(&entry, anything)?;
+        let anything = self.machine.threat != Threat::Honest;
         let mut words = self.configuration(device, Some(slot));
-        words.extend(entry);
+        for (at, raw) in [
+            (map::stage_1(space), root),
+            (map::stage_1_entry(space, page), leaf),
+        ] {
+            words.extend(self.read_table(&found, owner, at, raw, anything)?);
+        }
         self.stage_1.push(Walk {
             tag,
             ipa,
@@ -321,7 +380,7 @@ impl Replay<'_> {
     /// An ATS request of a device, which keeps the answer.
     fn request(&mut self, slot: Slot, page: Page, frame: Frame) -> Result<(), Unexpected> {
         self.board.forget_in_atc(CHOSEN, slot, page);
-        let answer = self.board.through_atc(CHOSEN, slot, page);
+        let answer = self.access(slot, page, true);
         expect(answer, frame, "an ATS request")
     }
 
@@ -336,28 +395,18 @@ impl Replay<'_> {
 
     /// An access of a slot through the caches as the trace has left them.
     pub fn access(&mut self, slot: Slot, page: Page, through_atc: bool) -> Answer {
-        match through_atc {
-            false => self.board.access(CHOSEN, slot, page),
-            true => self.board.through_atc(CHOSEN, slot, page),
-        }
+        // What the engine has not cached it fetches as it was when the trace cached it: a descriptor with V=0 most of all, which the
+        // manual lets an SMMU cache (3.21) and this engine never does.
+        let words = self.configuration(self.machine.device_of(slot), Some(slot));
+        self.board.with_words(&words, |board| match through_atc {
+            false => board.access(CHOSEN, slot, page),
+            true => board.through_atc(CHOSEN, slot, page),
+        })
     }
 
     /// The same access through an SMMU without caches.
     pub fn access_afresh(&mut self, slot: Slot, page: Page) -> Answer {
         self.board.access(FRESH, slot, page)
-    }
-}
-
-/// The vIOMMU whose CD table a device's STE leads to, and the VM through whose stage 2 it is found.
-fn found_by(state: &State, device: Device) -> Result<(Viommu, Vm), Unexpected> {
-    let caches = &state.caches;
-    let table = values(caches.ste0[device.index()]).find_map(ste0::table);
-    let pair = values(caches.ste2[device.index()]).find_map(ste2::decode);
-    match (table, pair) {
-        (Some(table), Some((_, vm))) => Ok((table, vm)),
-        _ => Err(Unexpected(format!(
-            "no STE of {device} leads to a CD table"
-        ))),
     }
 }
 
