@@ -131,6 +131,9 @@ pub mod cd0 {
         1 + limit::ASIDS as u8 + asid.0
     }
 
+    /// The set of words with which a walk is possible.
+    pub const WALKS: u8 = ((1 << limit::ASIDS) - 1) << valid(Asid(0));
+
     /// The ASID of a word with V=1, and whether a walk is possible with it.
     pub const fn decode(word: u8) -> Option<(Asid, bool)> {
         match word {
@@ -338,6 +341,10 @@ mod tests {
         for asid in (0..limit::ASIDS as u8).map(Asid) {
             assert_eq!(cd0::decode(cd0::valid(asid)), Some((asid, true)));
             assert_eq!(cd0::decode(cd0::epd(asid)), Some((asid, false)));
+            assert_eq!(
+                cd0::WALKS & (bit(cd0::valid(asid)) | bit(cd0::epd(asid))),
+                bit(cd0::valid(asid))
+            );
         }
     }
 

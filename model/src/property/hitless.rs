@@ -7,7 +7,7 @@ use vocab::{Device, PropertyId, Viommu};
 use super::tear::versions;
 use super::usable::{InUse, pages_in_use};
 use super::{Judged, Property};
-use crate::caches::{bit, cd0, cd1, ste0, ste1, values};
+use crate::caches::{bit, cd0, cd1, ste0, ste1};
 use crate::machine::{Machine, S1dss};
 use crate::state::State;
 
@@ -54,15 +54,12 @@ pub(crate) fn disturbed_stream(machine: &Machine, state: &State) -> Option<Devic
 /// The first page in use whose slot's traffic does not go on as it should.
 pub(crate) fn disturbed_slot(machine: &Machine, state: &State) -> Option<InUse> {
     let caches = &state.caches;
-    let walks = values(u8::MAX)
-        .filter(|&word| matches!(cd0::decode(word), Some((_, true))))
-        .fold(0, |set, word| set | bit(word));
     pages_in_use(machine, state).find(|in_use| {
         let (slot, viommu) = (in_use.slot.index(), machine.viommu_of(in_use.space));
         let device = machine.device_of(in_use.slot);
         caches.ste0[device.index()] & !bit(ste0::nested(viommu)) != 0
             || leaves(machine, state, device, viommu)
-            || caches.cd0[slot] & !walks != 0
+            || caches.cd0[slot] & !cd0::WALKS != 0
             || caches.cd1[slot] & !bit(cd1::ttb(in_use.space)) != 0
     })
 }

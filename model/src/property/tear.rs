@@ -38,18 +38,19 @@ pub(crate) fn torn_stream(
     state: &State,
     device: Device,
 ) -> Option<(u8, u8, u8)> {
-    let place = device.index();
+    let (place, caches) = (device.index(), &state.caches);
     let serves = state.ghost.attached[place];
-    let all = |set: u8| values(set).collect::<Vec<_>>();
-    let [words1, words2] = [state.caches.ste1, state.caches.ste2].map(|set| all(set[place]));
-    for word0 in values(state.caches.ste0[place] & !bit(ste0::ABORT)) {
+    if serves == 0 {
+        return None;
+    }
+    for word0 in values(caches.ste0[place] & !bit(ste0::ABORT)) {
         // The vIOMMUs that a configuration with this word may be for.
         let table = ste0::table(word0);
         let of_word0 = table.map_or(serves, |viommu| serves & 1 << viommu.0);
-        for &word2 in &words2 {
+        for word2 in values(caches.ste2[place]) {
             let of_word2 = viommus_of_word2(machine, state, word2) & serves;
             let is_mixture = of_word0 & of_word2 == 0 && of_word0 | of_word2 != 0;
-            for &word1 in &words1 {
+            for word1 in values(caches.ste1[place]) {
                 let aborts = machine.axes.s1dss == S1dss::Bypass
                     && table.is_some()
                     && of_word0 != 0
@@ -77,12 +78,17 @@ fn viommus_of_word2(machine: &Machine, state: &State, word2: u8) -> u8 {
 pub(crate) fn torn_descriptor(machine: &Machine, state: &State, slot: Slot) -> Option<(u8, u8)> {
     let ghost = &state.ghost;
     let serves = ghost.attached[machine.device_of(slot).index()];
+    let bound = ghost.bound[slot.index()];
+    if bound == 0 {
+        return None;
+    }
     // The spaces that the slot may use now, each with its ASID.
-    let configured = values(ghost.bound[slot.index()])
+    let mut configured = values(bound)
         .map(Space)
         .filter(|space| serves >> machine.viommu_of(*space).0 & 1 == 1)
         .filter_map(|space| Some((space, state.memory.asid[space.index()].checked_sub(1)?)));
-    let configured: Vec<_> = configured.collect();
+    // A slot has one space, or two while one is replaced.
+    let configured = [configured.next(), configured.next()];
     for word0 in values(state.caches.cd0[slot.index()]) {
         let Some((asid, true)) = cd0::decode(word0) else {
             continue;
@@ -90,8 +96,10 @@ pub(crate) fn torn_descriptor(machine: &Machine, state: &State, slot: Slot) -> O
         for word1 in values(state.caches.cd1[slot.index()]) {
             let has_asid = |(_, of): &(Space, u8)| *of == asid.0;
             let has_table = |(space, _): &(Space, u8)| cd1::ttb(*space) == word1;
-            let whole = configured.iter().any(|c| has_asid(c) && has_table(c));
-            if !whole && configured.iter().any(|c| has_asid(c) || has_table(c)) {
+            let mut spaces = configured.iter().flatten();
+            let whole = spaces.any(|c| has_asid(c) && has_table(c));
+            let mut spaces = configured.iter().flatten();
+            if !whole && spaces.any(|c| has_asid(c) || has_table(c)) {
                 return Some((word0, word1));
             }
         }
