@@ -427,13 +427,6 @@ impl<'s> Board<'s> {
         chosen.expect("a unit whose caches are told what to keep")
     }
 
-    /// The SMMU fetches a slot's STE and CD, as for an access to nowhere.
-    pub fn fetch(&mut self, unit: usize, slot: Slot) {
-        let (device, ssid, _) = self.asked(slot, Page(0));
-        let _ = self.units[unit].access(device, ssid, Iova(map::UNMAPPED));
-        self.recorded();
-    }
-
     /// Does something while some words of memory are what they once were.
     pub fn with_words<R>(&mut self, words: &[(u64, u64)], run: impl FnOnce(&mut Self) -> R) -> R {
         let now: Vec<_> = words.iter().map(|&(at, _)| (at, self.load(at))).collect();

@@ -117,9 +117,6 @@ pub fn tables() -> impl Iterator<Item = u64> {
     (CD_TABLES..RAM / PAGE).map(|page| page * PAGE)
 }
 
-/// An input address that no space maps.
-pub const UNMAPPED: u64 = PAGE;
-
 /// The first address of an input page.
 pub const fn iova(Page(page): Page) -> u64 {
     (5 + page as u64) * PAGE

@@ -84,16 +84,20 @@ fn look(machine: &Machine, board: &mut Replay<'_>, state: &State, id: PropertyId
             stale(machine, board, state).unwrap_or(Executed::Unseen)
         }
         PropertyId::Hitless => stale(machine, board, state)
-            .or_else(|| refused(machine, board))
+            .or_else(|| refused(machine, board, state))
             .unwrap_or(Executed::Unseen),
-        PropertyId::Use => refused(machine, board).unwrap_or(Executed::Unseen),
+        PropertyId::Use => refused(machine, board, state).unwrap_or(Executed::Unseen),
         PropertyId::Conf | PropertyId::Scope | PropertyId::Report | PropertyId::Live => {
             Executed::Software
         }
     }
 }
 
-fn access(machine: &Machine, slot: Slot, page: Page, through_atc: bool, answer: Answer) -> Access {
+fn access(
+    machine: &Machine,
+    (slot, page, through_atc): (Slot, Page, bool),
+    answer: Answer,
+) -> Access {
     Access {
         who: model::trace::traffic_name(machine, slot),
         page,
@@ -107,12 +111,14 @@ fn reached(machine: &Machine, board: &mut Replay<'_>, state: &State, id: Propert
     for wrong in wrongly_reached(id, machine, state) {
         let expected = Answer::Frame(wrong.frame);
         for through_atc in [machine.axes.ats, false] {
-            let answer = board.access(wrong.slot, wrong.page, through_atc);
-            let access = access(machine, wrong.slot, wrong.page, through_atc, answer);
-            if access.answer == expected {
-                return Executed::Reached(access);
+            let asked = (wrong.slot, wrong.page, through_atc);
+            for answer in board.accesses(state, asked, Some(wrong.frame)) {
+                let access = access(machine, asked, answer);
+                if access.answer == expected {
+                    return Executed::Reached(access);
+                }
+                other.push(format!("{access}, not {expected}"));
             }
-            other.push(format!("{access}, not {expected}"));
         }
     }
     other.dedup();
@@ -131,24 +137,32 @@ fn stale(machine: &Machine, board: &mut Replay<'_>, state: &State) -> Option<Exe
             if through_atc && !machine.may_request(state, slot) {
                 continue;
             }
-            let answer = board.access(slot, page, through_atc);
-            let is_frame = matches!(answer, Answer::Frame(_));
+            let asked = (slot, page, through_atc);
             // Through an ATC refusals are others.
-            if answer != fresh && (!through_atc || is_frame) {
-                let access = access(machine, slot, page, through_atc, answer);
-                return Some(Executed::Stale(access, fresh));
+            let differs = |answer: &Answer| *answer != fresh && (!through_atc || is_frame(answer));
+            if let Some(answer) = board.accesses(state, asked, None).into_iter().find(differs) {
+                return Some(Executed::Stale(access(machine, asked, answer), fresh));
             }
         }
     }
     None
 }
 
-fn refused(machine: &Machine, board: &mut Replay<'_>) -> Option<Executed> {
+fn refused(machine: &Machine, board: &mut Replay<'_>, state: &State) -> Option<Executed> {
     places(machine).find_map(|(slot, page)| {
-        let answer = board.access(slot, page, false);
-        let is_refused = !matches!(answer, Answer::Frame(_));
-        is_refused.then(|| Executed::Refused(access(machine, slot, page, false, answer)))
+        let mut answers = vec![board.access_afresh(slot, page)];
+        answers.extend(board.accesses(state, (slot, page, false), None));
+        let refusal = answers.into_iter().find(|answer| !is_frame(answer))?;
+        Some(Executed::Refused(access(
+            machine,
+            (slot, page, false),
+            refusal,
+        )))
     })
+}
+
+const fn is_frame(answer: &Answer) -> bool {
+    matches!(answer, Answer::Frame(_))
 }
 
 fn places(machine: &Machine) -> impl Iterator<Item = (Slot, Page)> + use<> {
