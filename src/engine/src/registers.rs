@@ -9,7 +9,7 @@ pub enum StreamTableFormat {
     Linear,
     /// Level-1 descriptors, each for 2^split StreamIDs.
     TwoLevel {
-        /// 6, 8 or 10.
+        /// 6, 8 or 10; other values are reserved and behave as 6.
         split: u8,
     },
 }

@@ -169,6 +169,8 @@ fn ste_address<M: GuestMemoryBackend>(
     let aligned = |bits: u8| registers.strtab_base >> bits << bits;
     match registers.strtab_format {
         StreamTableFormat::TwoLevel { split } if features.st_level2 => {
+            // SMMU_STRTAB_BASE_CFG.SPLIT: reserved values behave as 6.
+            let split = if matches!(split, 8 | 10) { split } else { 6 };
             let base = aligned(log2size.saturating_sub(split).saturating_add(3).max(6));
             let address = base + (sid >> split) * 8;
             if !features.within_oas(address) {

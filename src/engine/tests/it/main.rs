@@ -4,6 +4,7 @@ mod agree;
 mod atc;
 mod commands;
 mod faults;
+mod fuzz;
 mod hostile;
 mod hypervisor;
 mod random;
