@@ -4,9 +4,8 @@
 //! flags of the device's answers, then    0: a command (16)    1: PROD as it is given (4)    2: an access  flags, address (8)
 //! ```
 //!
-//! Tables do not change unless a CMD_SYNC's MSI lands in them. So translations are the same before and after every command, by every
-//! policy: a command may forget too much, and no more. Once an MSI was written, two CDs may have one ASID and differ, which the manual
-//! lets caches mix up: from then on each look begins with empty ones.
+//! Tables do not change, so translations are the same before and after every command, by every policy: a command may forget too much,
+//! and no more. Where a CMD_SYNC's MSI lands in them, they are put back and the caches emptied.
 
 use engine::layout::Command;
 use engine::{
@@ -24,6 +23,9 @@ const QUEUE: u64 = BASE + 0xf000;
 const LOG2: u8 = 4;
 /// The devices: stage 1 with two CDs, stage 2, both.
 const STREAMS: [StreamId; 3] = [StreamId(1), StreamId(2), StreamId(3)];
+
+/// What is mapped.
+const PAGES: [Iova; 3] = [Iova(0), Iova(0x1000), Iova(0x20_0000)];
 
 /// A function whose ATC may not answer.
 struct Device {
@@ -65,20 +67,16 @@ pub fn run(bytes: &[u8]) {
     let mut queue = CommandQueue::new(QUEUE, LOG2);
     let mut ways = Ways::new(&smmu);
     let mut prod = 0;
-    let mut spoilt = false;
-    let mut look = |address: Iova, access: Access, spoilt: bool| {
+    let tables = smmu.memory().copy(QUEUE);
+    let mut look = |address: Iova, access: Access| {
         for sid in STREAMS {
             for ssid in [None, Some(SubstreamId(1))] {
-                if spoilt {
-                    // Empties the caches.
-                    smmu.configure(registers);
-                }
                 let transaction = Transaction::new(sid, ssid, address, access);
                 let _ = ways.agree(&transaction);
-                ways.agree_on_ats(&transaction);
             }
         }
     };
+    PAGES.iter().for_each(|&page| look(page, Access::READ));
     while !input.is_empty() {
         let kind = input.byte() % 4;
         if kind == 2 {
@@ -89,7 +87,7 @@ pub fn run(bytes: &[u8]) {
                 privileged,
             };
             let address = Iova(input.word());
-            look(address, access, spoilt);
+            look(address, access);
             continue;
         }
         if kind == 1 {
@@ -100,16 +98,13 @@ pub fn run(bytes: &[u8]) {
             smmu.memory().put(QUEUE + slot, &words);
             prod = prod.wrapping_add(1);
         }
-        for page in [0, 0x1000, 0x20_0000] {
-            look(Iova(page), Access::READ, spoilt);
-        }
         queue.set_prod(prod);
-        let before = smmu.memory().copy();
         consume(&smmu, &mut queue, &device);
-        spoilt |= smmu.memory().copy() != before;
-        for page in [0, 0x1000, 0x20_0000] {
-            look(Iova(page), Access::READ, spoilt);
+        if smmu.memory().copy(QUEUE) != tables {
+            smmu.memory().put_bytes(&tables);
+            smmu.configure(registers);
         }
+        PAGES.iter().for_each(|&page| look(page, Access::READ));
     }
 }
 

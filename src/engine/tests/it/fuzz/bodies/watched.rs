@@ -34,9 +34,16 @@ impl Watched {
         }
     }
 
-    /// All bytes, unseen.
-    pub fn copy(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.touched.len() * PAGE as usize];
+    /// Writes from the beginning on, unseen.
+    pub fn put_bytes(&self, bytes: &[u8]) {
+        self.memory
+            .write_slice(bytes, GuestAddress(self.base))
+            .expect("the test writes into its memory");
+    }
+
+    /// All bytes below an address, unseen.
+    pub fn copy(&self, end: u64) -> Vec<u8> {
+        let mut bytes = vec![0; (end - self.base) as usize];
         self.memory
             .read_slice(&mut bytes, GuestAddress(self.base))
             .expect("the test reads its memory");
