@@ -40,8 +40,10 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
         if !self.registers.atschk {
             return self.translated_bypass(address);
         }
-        // STE.V: translated transactions that select a broken STE abort without an event.
-        let stream = self.stream(transaction).map_err(|_| Fault::Silent)?;
+        // 3.9.1.3: translated transactions that select a broken STE abort without an event, unless software asks for it.
+        let recorded = self.records_configuration();
+        let broken = |fault| if recorded { fault } else { Fault::Silent };
+        let stream = self.stream(transaction).map_err(broken)?;
         failing.overridden_by(&stream);
         let needs = failing.access.needs();
         match (stream.config, stream.ats) {
@@ -65,6 +67,11 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
         }
     }
 
+    /// SMMU_CR2.REC_CFG_ATS, where it exists.
+    const fn records_configuration(&self) -> bool {
+        self.features.atsrecerr && self.registers.rec_cfg_ats
+    }
+
     fn translated_bypass(&self, address: u64) -> Result<Translation, Fault> {
         if fits(address, self.features.oas) {
             Ok(identity(address))
@@ -75,7 +82,8 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
 
     /// An ATS translation request: Arm IHI 0070, 3.9.1.2 "Responses to ATS Translation Requests", STE.EATS, 5.5, 13.6.
     ///
-    /// The access of the transaction says the privilege that is asked for, nothing else. Of events only F_BAD_ATS_TREQ occurs.
+    /// The access of the transaction says the privilege that is asked for; what else it says only F_BAD_ATS_TREQ tells. That is the only
+    /// event, unless SMMU_CR2.REC_CFG_ATS has configuration errors recorded.
     pub(crate) fn ats_request(&mut self, transaction: &Transaction) -> (AtsReply, Option<Failure>) {
         let mut failing = Failing {
             policy: Policy::ABORT_AND_RECORD,
@@ -89,9 +97,18 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
         if !self.registers.smmuen || !self.features.ats {
             return (AtsReply::UnsupportedRequest, Some(denied));
         }
+        let aborted = |fault, access, recorded: bool| {
+            let failure = recorded.then_some(Failure {
+                fault,
+                policy: Policy::ABORT_AND_RECORD,
+                access,
+            });
+            (AtsReply::CompleterAbort, failure)
+        };
+        let recorded = self.records_configuration();
         let stream = match self.stream(transaction) {
             Ok(stream) => stream,
-            Err(_) => return (AtsReply::CompleterAbort, None),
+            Err(fault) => return aborted(fault, transaction.access, recorded),
         };
         failing.overridden_by(&stream);
         let answer = match (stream.config, stream.ats) {
@@ -110,7 +127,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
                 page_bits: 12,
                 rights: Rights::NONE,
             }),
-            Err(_) => AtsReply::CompleterAbort,
+            Err(fault) => return aborted(fault, failing.access, recorded),
         };
         (reply, None)
     }

@@ -5,6 +5,8 @@ mod context;
 mod permission;
 mod policy;
 mod stream;
+mod table;
+mod upstream;
 mod walk;
 
 use engine::{

@@ -99,13 +99,14 @@ fn features(input: &mut Input<'_>) -> Features {
 }
 
 fn registers(input: &mut Input<'_>) -> Registers {
-    let [disabled, no_atschk, gbpa_abort, recinvsid] = input.flags();
+    let [disabled, no_atschk, gbpa_abort, recinvsid, rec_cfg_ats] = input.flags();
     Registers {
         smmuen: !disabled,
         atschk: !no_atschk,
         cmdqen: true,
         eventqen: true,
         recinvsid,
+        rec_cfg_ats,
         gbpa_abort,
         strtab_base: input.word(),
         strtab_log2size: input.byte(),
