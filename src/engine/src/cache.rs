@@ -8,11 +8,13 @@
 
 mod exact;
 mod fast;
+mod levels;
 mod none;
 mod range;
 
 pub use exact::{Counts, Exact, Preset, Replacement};
 pub use fast::Fast;
+pub use levels::Levels;
 pub use none::NoCaches;
 
 use crate::access::{Rights, Transaction, Translation};
@@ -117,6 +119,11 @@ pub trait Caches {
     ) -> Option<Table>;
     /// Remembers it.
     fn keep_table(&mut self, of: TableOf, granule: Granule, input: u64, table: &Table);
+
+    /// Level-1 descriptors; `None` where they are read anew each time.
+    fn levels(&mut self) -> Option<&mut Levels> {
+        None
+    }
 
     /// Forgets at least what an invalidation command names; other commands do nothing.
     fn invalidate(&mut self, command: &Command);

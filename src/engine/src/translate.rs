@@ -130,7 +130,13 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
         if let Some(stream) = self.caches.stream(transaction.sid) {
             return Ok(stream);
         }
-        let stream = Stream::fetch(self.memory, self.features, self.registers, transaction.sid)?;
+        let stream = Stream::fetch(
+            self.memory,
+            self.features,
+            self.registers,
+            self.caches.levels(),
+            transaction.sid,
+        )?;
         self.caches.keep_stream(transaction.sid, &stream);
         Ok(stream)
     }
@@ -196,9 +202,19 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
             CdTableFormat::Linear => cds.pointer + u64::from(index) * Cd::SIZE,
             CdTableFormat::TwoLevel { leaf_bits } => {
                 let address = cds.pointer + u64::from(index >> leaf_bits) * 8;
-                let address = self.structure_address(stream, address, failing)?;
-                let l1cd = read_word(self.memory, address).map_err(|_| Fault::CdFetch(address))?;
-                let l1cd = L1Cd::from_bits(l1cd);
+                let sid = transaction.sid;
+                let known = self.caches.levels();
+                let l1cd = match known.and_then(|known| known.l1cd(sid, leaf_bits, index)) {
+                    Some(l1cd) => l1cd,
+                    None => {
+                        let address = self.structure_address(stream, address, failing)?;
+                        let l1cd = read_word(self.memory, address).map(L1Cd::from_bits);
+                        l1cd.map_err(|_| Fault::CdFetch(address))?
+                    }
+                };
+                if let Some(levels) = self.caches.levels() {
+                    levels.keep_l1cd(sid, leaf_bits, index, l1cd);
+                }
                 // 3.4.3, notes 3 and 4: a pointer beyond the OAS or IAS is a bad SubstreamID.
                 if !l1cd.v() || !self.features.within_oas(l1cd.l2_table()) {
                     return Err(Fault::BadSubstreamId);

@@ -10,7 +10,7 @@ pub use bank::Replacement;
 pub use preset::Preset;
 
 use super::range::Span;
-use super::{Caches, Leaf, Space, Table, TableOf, untagged};
+use super::{Caches, Leaf, Levels, Space, Table, TableOf, untagged};
 use crate::access::{Transaction, Translation};
 use crate::context::Context;
 use crate::ids::{Asid, StreamId, Vmid};
@@ -72,6 +72,7 @@ pub struct Exact {
     tables: [[Bank<Key, Table>; 3]; 2],
     streams: Bank<StreamId, Stream>,
     contexts: Bank<(StreamId, u32), Context>,
+    levels: Levels,
     /// Page sizes that were ever kept, smallest first: a look-up tries each.
     sizes: u64,
     /// Of translations: look-ups of a device address.
@@ -95,6 +96,7 @@ impl Exact {
             tables: [tables(0), tables(1)],
             streams: Bank::new(preset.config),
             contexts: Bank::new(preset.config),
+            levels: Levels::default(),
             sizes: 0,
             translations: Counts::default(),
             stage2s: Counts::default(),
@@ -266,7 +268,12 @@ impl Caches for Exact {
         bank.put(Key { tag, page, bits }, page, *table);
     }
 
+    fn levels(&mut self) -> Option<&mut Levels> {
+        Some(&mut self.levels)
+    }
+
     fn invalidate(&mut self, command: &Command) {
+        self.levels.invalidate(command);
         match *command {
             Command::CfgiSte { sid, .. } => self.forget_streams(|kept| kept == sid),
             Command::CfgiSteRange { sid, range } => {
@@ -322,5 +329,6 @@ impl Caches for Exact {
     fn clear(&mut self) {
         self.forget_context(|_| true);
         self.forget_streams(|_| true);
+        self.levels.clear();
     }
 }

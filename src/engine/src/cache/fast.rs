@@ -12,7 +12,7 @@ mod owners;
 mod routes;
 mod store;
 
-use super::{Caches, Leaf, Space, Table, TableOf, untagged};
+use super::{Caches, Leaf, Levels, Space, Table, TableOf, untagged};
 use crate::access::{AddressType, Transaction, Translation};
 use crate::context::{Context, Inherited};
 use crate::ids::{Pa, StreamId, Vmid};
@@ -35,6 +35,7 @@ pub struct Fast {
     ipas: Store,
     tables: Store,
     config: Config,
+    levels: Levels,
     owners: Owners,
     routes: Routes,
     over_invalidations: u64,
@@ -55,6 +56,7 @@ impl Fast {
             ipas: Store::new(ipas),
             tables: Store::new(tables),
             config: Config::default(),
+            levels: Levels::default(),
             owners: Owners::default(),
             routes: Routes::default(),
             over_invalidations: 0,
@@ -262,7 +264,12 @@ impl Caches for Fast {
             .put(input >> bits, bits, owner, Way::table(table));
     }
 
+    fn levels(&mut self) -> Option<&mut Levels> {
+        Some(&mut self.levels)
+    }
+
     fn invalidate(&mut self, command: &Command) {
+        self.levels.invalidate(command);
         self.make_room();
         self.routes.advance();
         self.forget(command);
@@ -273,6 +280,7 @@ impl Caches for Fast {
         self.ipas.clear();
         self.tables.clear();
         self.config = Config::default();
+        self.levels.clear();
         self.owners = Owners::default();
         self.routes.clear();
     }

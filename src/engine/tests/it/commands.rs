@@ -6,6 +6,7 @@
 mod atc_inv;
 mod cfgi;
 mod leaf;
+mod levels;
 mod queue;
 mod stage2;
 mod stall;
