@@ -213,6 +213,10 @@ pub fn guest() -> Seeds {
         .stores(0x6000, &[0x7003])
         .stores(0x7000, &[0x8003])
         .stores(0x8000 + 8, &[0xa000 | S1_RW | 3, 0x4000 | S1_RW | 3]);
+    // The page that VA 0x1000 leads to is taken away.
+    let unmapped = Bytes(access(Bytes(translating.0.clone()), 0x1234).0)
+        .byte(4)
+        .byte(10);
     let commands = [
         [0x12 | 7 << 48, 0x1001],
         [0x46, 0],
@@ -237,5 +241,6 @@ pub fn guest() -> Seeds {
         ),
         ("commands", access(forwarded, 0).0),
         ("tables-outside", access(outside, 0).0),
+        ("host-unmaps", access(unmapped, 0x1234).0),
     ]
 }

@@ -2,17 +2,20 @@
 //!
 //! ```text
 //! STE (16), contract and silence as flags, then
-//!     0: store  word number (2), word (8)      1: access  flags, flag and SubstreamID (4), address (8)      2: ATS request  the same
-//!     3: commands  how many, each 16
+//!     0: store  word number (2), word (8)      1: access  flags, SubstreamID (4), address (8)      2: the same through the ATC
+//!     3: commands  how many, each 16           4: the host unmaps a page  its number (1)
 //! ```
 //!
 //! Memory holds what the host owns, what the guest owns, and pages that are nobody's: no structure of the guest's may make the SMMU
-//! look at those, and no translation may lead there or to the host's.
+//! look at those, and no translation may lead there or to the host's; nor to a page that was unmapped. Events reach the guest under its
+//! own StreamID.
 
-use engine::hypervisor::{Contract, Host, HostQueue, Issued, Stuck, Viommu, VirtualSte};
+use engine::hypervisor::{
+    Contract, Host, HostQueue, Issued, NestParent, Stuck, Viommu, VirtualEvents, VirtualSte,
+};
 use engine::layout::Ste;
 use engine::{
-    Access, Atc, AtcInvalidation, AtsReply, Endpoints, EventQueue, Features, Iova, Registers, Smmu,
+    Access, Atc, AtcInvalidation, Endpoints, EventQueue, Features, Iova, Ipa, Registers, Smmu,
     StreamId, SubstreamId, TimedOut, Transaction, Translation, cache,
 };
 
@@ -25,6 +28,8 @@ const SIZE: u64 = 0x4_0000;
 const HOST: std::ops::Range<u64> = BASE..BASE + 0x8000;
 /// The guest's: IPA 0 and up. All else is nobody's.
 const GUEST: std::ops::Range<u64> = BASE + 0x1_0000..BASE + 0x2_0000;
+/// Stage 2's level-3 table.
+const LEVEL3: u64 = BASE + 0x5000;
 const SID: StreamId = StreamId(5);
 const VSID: StreamId = StreamId(0x21);
 const VMID: u64 = 3;
@@ -53,7 +58,9 @@ impl<H: Host> Host for Checked<H> {
         for [word0, _] in commands {
             match word0 & 0xff {
                 0x10..=0x13 => assert_eq!(word0 >> 32 & 0xffff, VMID, "{word0:x}"),
-                0x05 | 0x06 | 0x40 => assert_eq!(word0 >> 32, u64::from(SID.0), "{word0:x}"),
+                // The host's own, when stage 2 changes.
+                0x2a => assert_eq!(word0 >> 32, VMID, "{word0:x}"),
+                0x03 | 0x05 | 0x06 | 0x40 => assert_eq!(word0 >> 32, u64::from(SID.0), "{word0:x}"),
                 _ => panic!("no guest may say {word0:x}"),
             }
         }
@@ -82,8 +89,6 @@ pub fn run(bytes: &[u8]) {
         return;
     };
     let ste = viommu.attach(SID, &vste, true).expect("it has a vDEVICE");
-    smmu.memory()
-        .put(BASE + u64::from(SID.0) * 64, &ste.words());
     let [exact, silent] = input.flags();
     let contract = [Contract::Linux, Contract::Exact][usize::from(exact)];
     let device = Device {
@@ -91,13 +96,51 @@ pub fn run(bytes: &[u8]) {
         silent,
     };
     let mut host = Checked(HostQueue::new(&smmu, &device, BASE + 0x6000, 7));
+    let mut parent = NestParent::new();
+    parent
+        .attach(&mut host, SID, viommu.vmid(), vste.ats(), &mut || {
+            smmu.memory()
+                .put(BASE + u64::from(SID.0) * 64, &ste.words());
+        })
+        .expect("the queue works");
+    let mut events = VirtualEvents::new(4);
+    let mut guest = Pages([true; PAGES]);
     let mut fast = smmu.tbu_with(cache::Fast::new(6, 4, 4)).expect("a seat");
     let mut none = smmu.tbu_with(cache::NoCaches).expect("a seat");
     while !input.is_empty() {
-        match input.byte() % 4 {
+        match input.byte() % 5 {
             0 => {
                 let at = u64::from(input.half()) * 8 % (GUEST.end - GUEST.start);
                 smmu.memory().put(GUEST.start + at, &[input.word()]);
+            }
+            1 => {
+                let transaction = transaction(&mut input);
+                for answer in [
+                    fast.burst().translate(&transaction),
+                    none.burst().translate(&transaction),
+                ] {
+                    match answer {
+                        Ok(translation) => guest.hold_all_of(&translation),
+                        Err(refusal) => {
+                            let event = refusal.event.iter();
+                            event.for_each(|event| _ = events.report(&viommu.devices, event));
+                        }
+                    }
+                }
+            }
+            2 => {
+                let Transaction {
+                    ssid,
+                    address,
+                    access,
+                    ..
+                } = transaction(&mut input);
+                let answer = device
+                    .atc
+                    .translate(&mut fast.burst(), ssid, address, access);
+                if let Ok(Translation { pa, .. }) = answer {
+                    assert!(guest.has(pa.0), "the device reaches {pa:x?}");
+                }
             }
             3 => {
                 let count = input.byte() % 8;
@@ -105,29 +148,60 @@ pub fn run(bytes: &[u8]) {
                 let invalidated = viommu.invalidate(&mut host, contract, &commands);
                 assert!(invalidated.entry_num <= commands.len());
             }
-            kind => {
-                let transaction = transaction(&mut input);
-                if kind == 1 {
-                    for answer in [
-                        fast.burst().translate(&transaction),
-                        none.burst().translate(&transaction),
-                    ] {
-                        let _ = answer.inspect(within);
-                    }
-                } else if let AtsReply::Success(translation) =
-                    fast.burst().ats_request(&transaction)
-                    && translation.rights != engine::Rights::NONE
-                {
-                    within(&translation);
-                }
+            _ => {
+                guest.check(smmu.memory());
+                let page = usize::from(input.byte()) % PAGES;
+                let clear = &mut || smmu.memory().put(LEVEL3 + page as u64 * 8, &[0]);
+                let first = Ipa(page as u64 * 0x1000);
+                let unmapped = parent.unmap(&mut host, first, 1, clear);
+                // With a device that does not answer, the page stays its own.
+                guest.0[page] &= unmapped.is_err();
+                // The TLB is told when the next access begins.
+                let _ = fast
+                    .burst()
+                    .translate(&Transaction::new(SID, None, Iova(0), Access::READ));
+                smmu.memory().forget();
             }
         }
     }
-    for page in smmu.memory().touched() {
+    guest.check(smmu.memory());
+    while let Some(told) = events.read() {
         assert!(
-            HOST.contains(&page) || GUEST.contains(&page),
-            "the SMMU looked at {page:x}"
+            told.record
+                .is_none_or(|record| record.word0.streamid() == VSID.0)
         );
+    }
+}
+
+const PAGES: usize = 16;
+
+/// Which pages are the guest's.
+struct Pages([bool; PAGES]);
+
+impl Pages {
+    fn has(&self, address: u64) -> bool {
+        GUEST.contains(&address) && self.0[((address - GUEST.start) / 0x1000) as usize]
+    }
+
+    /// Panics if the page that is promised is not the guest's, all of it.
+    fn hold_all_of(&self, translation: &Translation) {
+        let size = 1u64.checked_shl(translation.page_bits.into());
+        let size = size.filter(|&size| size <= GUEST.end - GUEST.start);
+        let size = size.unwrap_or_else(|| panic!("it reaches {translation:x?}"));
+        let first = translation.pa.0 & !(size - 1);
+        for page in (first..first + size).step_by(0x1000) {
+            assert!(self.has(page), "it reaches {translation:x?}");
+        }
+    }
+
+    /// Panics if the SMMU looked at what is not the guest's nor the host's.
+    fn check(&self, memory: &Watched) {
+        for page in memory.touched() {
+            assert!(
+                HOST.contains(&page) || self.has(page),
+                "the SMMU looked at {page:x}"
+            );
+        }
     }
 }
 
@@ -143,29 +217,17 @@ fn transaction(input: &mut Input<'_>) -> Transaction {
     Transaction::new(SID, ssid, Iova(input.word()), access)
 }
 
-/// The whole page that is promised must be the guest's.
-fn within(translation: &Translation) {
-    let size = 1u64
-        .checked_shl(translation.page_bits.into())
-        .unwrap_or(u64::MAX);
-    let first = translation.pa.0 & !(size - 1);
-    assert!(
-        GUEST.contains(&first) && size <= GUEST.end - first,
-        "it reaches {translation:x?}"
-    );
-}
-
 /// Stage 2, 40 bits from level 1: IPA 0 to 0x10000 are the guest's pages, of all kinds of rights; one is missing.
 fn stage2(memory: &Watched) -> Ste {
-    let (level1, level2, level3) = (BASE + 0x2000, BASE + 0x4000, BASE + 0x5000);
+    let (level1, level2) = (BASE + 0x2000, BASE + 0x4000);
     memory.put(level1, &[level2 | 3]);
-    memory.put(level2, &[level3 | 3]);
+    memory.put(level2, &[LEVEL3 | 3]);
     for page in 0..16 {
         // Read and write, but for one page each that is read-only, write-only, not accessed yet, and missing.
         let (s2ap, af) = [(1, 1), (2, 1), (3, 0), (3, 1)][usize::min(page, 3)];
         let word = (GUEST.start + page as u64 * 0x1000) | s2ap << 6 | af << 10 | 3;
         memory.put(
-            level3 + page as u64 * 8,
+            LEVEL3 + page as u64 * 8,
             &[if page == 4 { 0 } else { word }],
         );
     }

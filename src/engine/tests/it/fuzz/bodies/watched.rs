@@ -50,6 +50,12 @@ impl Watched {
         bytes
     }
 
+    /// Begins to remember anew.
+    pub fn forget(&self) {
+        let pages = self.touched.iter();
+        pages.for_each(|touched| touched.store(false, Ordering::Relaxed));
+    }
+
     /// The pages that were touched.
     pub fn touched(&self) -> impl Iterator<Item = u64> {
         (self.base..)
