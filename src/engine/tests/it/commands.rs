@@ -161,6 +161,26 @@ impl Pages for Memory<'_> {
     }
 }
 
+/// A transaction leads to [`OLD`], and still does when something was changed under the caches' feet; does it lead to [`NEW`] after commands?
+fn is_seen<C: Caches>(
+    guest: &mut Guest,
+    caches: C,
+    transaction: Transaction,
+    change: impl FnOnce(&Memory<'_>),
+    commands: &[[u64; 2]],
+) -> bool {
+    guest.write(guest.queue_base, &[commands, &[SYNC]].concat().concat());
+    let Guest { smmu, queue, .. } = guest;
+    let mut tbu = smmu.tbu_with(caches).unwrap();
+    let mut look = || tbu.burst().translate(&transaction).unwrap().pa.0;
+    assert_eq!(look(), OLD);
+    change(&Memory(smmu.memory()));
+    assert_eq!(look(), OLD);
+    queue.set_prod(commands.len() as u32 + 1);
+    assert_eq!(smmu.consume(queue, &()), Stopped::Empty);
+    look() == NEW
+}
+
 const YES: bool = true;
 
 const NO: bool = false;

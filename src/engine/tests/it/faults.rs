@@ -74,6 +74,31 @@ fn expect_at(
     assert_eq!(refusal.event.map(|event| event.words()), Some(record));
 }
 
+/// Most faults end like this.
+fn aborts(guest: &mut Guest, access: Access, record: [u64; 4]) {
+    expect(guest, access, Outcome::Abort, record);
+}
+
+fn aborts_at(guest: &mut Guest, ssid: Option<u32>, va: u64, access: Access, record: [u64; 4]) {
+    expect_at(guest, ssid, va, access, Outcome::Abort, record);
+}
+
+/// A read with this SubstreamID aborts with a record that has nothing more to say.
+fn aborts_with(guest: &mut Guest, id: u64, ssid: u32) {
+    let record = with_ssid(id, ssid.into());
+    aborts_at(guest, Some(ssid), VA, READ, record);
+}
+
+/// The STE of [`SID`].
+fn ste(guest: &Guest) -> [u64; 8] {
+    [0, 8, 16, 24, 32, 40, 48, 56].map(|at| guest.read(guest.strtab + 5 * 64 + at))
+}
+
+/// Where its CD lies, as hardware knows it.
+fn cd_ipa(guest: &Guest) -> u64 {
+    ste(guest)[0] & 0xffff_ffff_ffc0
+}
+
 #[test]
 fn nothing_faults_in_the_machine_that_the_others_break() {
     let (mut guest, ..) = machine();

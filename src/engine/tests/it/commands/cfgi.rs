@@ -13,30 +13,18 @@ fn config_changes<C: Caches>(caches: C, change_cd: bool, command: [u64; 2]) -> b
     let other = guest.area(64);
     // Another ASID, so that the TLB has no part in it.
     guest.write(other, &cd(&new, 8));
-    guest.write(guest.queue_base, &[command, SYNC].concat());
     let strtab = guest.strtab;
-    let Guest { smmu, queue, .. } = &mut guest;
-    let mut tbu = smmu.tbu_with(caches).unwrap();
-    let mut look = || {
-        tbu.burst()
-            .translate(&Transaction::new(SID, None, Iova(0), READ))
-            .unwrap()
-            .pa
-            .0
-    };
-    assert_eq!(look(), OLD);
-    let memory = Memory(smmu.memory());
-    if change_cd {
-        for (word, offset) in cd(&new, 8).into_iter().zip((0..).step_by(8)) {
-            memory.write(at + offset + GUEST_OFFSET, word);
+    let change = |memory: &Memory<'_>| {
+        if change_cd {
+            for (word, offset) in cd(&new, 8).into_iter().zip((0..).step_by(8)) {
+                memory.write(at + offset + GUEST_OFFSET, word);
+            }
+        } else {
+            memory.write(strtab + 5 * 64 + GUEST_OFFSET, ste_s1(other)[0]);
         }
-    } else {
-        memory.write(strtab + 5 * 64 + GUEST_OFFSET, ste_s1(other)[0]);
-    }
-    assert_eq!(look(), OLD);
-    queue.set_prod(2);
-    assert_eq!(smmu.consume(queue, &()), Stopped::Empty);
-    look() == NEW
+    };
+    let transaction = Transaction::new(SID, None, Iova(0), READ);
+    is_seen(&mut guest, caches, transaction, change, &[command])
 }
 
 #[test]

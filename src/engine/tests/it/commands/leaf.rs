@@ -32,19 +32,9 @@ fn table_changes<C: Caches>(caches: C, stage2: bool, command: [u64; 2]) -> bool 
         guest.set_ste(SID, ste);
     }
     let (slot, word) = (old.root, guest.read(new.root));
-    guest.write(guest.queue_base, &[command, SYNC].concat());
-    let Guest { smmu, queue, .. } = &mut guest;
-    let mut tbu = smmu.tbu_with(caches).unwrap();
-    let mut look = || {
-        let transaction = Transaction::new(SID, None, Iova(0x1000), READ);
-        tbu.burst().translate(&transaction).unwrap().pa.0
-    };
-    assert_eq!(look(), OLD);
-    Memory(smmu.memory()).write(slot + GUEST_OFFSET, word);
-    assert_eq!(look(), OLD);
-    queue.set_prod(2);
-    assert_eq!(smmu.consume(queue, &()), Stopped::Empty);
-    look() == NEW
+    let transaction = Transaction::new(SID, None, Iova(0x1000), READ);
+    let change = |memory: &Memory<'_>| memory.write(slot + GUEST_OFFSET, word);
+    is_seen(&mut guest, caches, transaction, change, &[command])
 }
 
 #[test]

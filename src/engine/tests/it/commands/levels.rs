@@ -36,24 +36,15 @@ fn changed<C: Caches>(caches: C, stream_table: bool, commands: &[[u64; 2]]) -> b
         strtab_format: engine::StreamTableFormat::TwoLevel { split: 6 },
         ..guest.smmu.registers()
     });
-    guest.write(guest.queue_base, &[commands, &[SYNC]].concat().concat());
-    let Guest { smmu, queue, .. } = &mut guest;
-    let mut tbu = smmu.tbu_with(caches).unwrap();
-    let mut look = || {
-        let transaction = Transaction::new(SID, Some(SubstreamId(SSID)), Iova(0), READ);
-        tbu.burst().translate(&transaction).unwrap().pa.0
+    let transaction = Transaction::new(SID, Some(SubstreamId(SSID)), Iova(0), READ);
+    let change = |memory: &Memory<'_>| {
+        if stream_table {
+            memory.write(l1stds + GUEST_OFFSET, stes[1] | 7);
+        } else {
+            memory.write(l1cds[0] + 8 + GUEST_OFFSET, new | 1);
+        }
     };
-    assert_eq!(look(), OLD);
-    let memory = Memory(smmu.memory());
-    if stream_table {
-        memory.write(l1stds + GUEST_OFFSET, stes[1] | 7);
-    } else {
-        memory.write(l1cds[0] + 8 + GUEST_OFFSET, new | 1);
-    }
-    assert_eq!(look(), OLD);
-    queue.set_prod(commands.len() as u32 + 1);
-    assert_eq!(smmu.consume(queue, &()), Stopped::Empty);
-    look() == NEW
+    is_seen(&mut guest, caches, transaction, change, commands)
 }
 
 #[test]

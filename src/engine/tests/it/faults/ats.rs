@@ -81,7 +81,7 @@ fn rec_cfg_ats_records_configuration_errors_of_ats() {
 #[test]
 fn rec_cfg_ats_records_what_a_request_finds_behind_the_ste() {
     let (mut guest, inner, outer) = machine();
-    let cd_ipa = guest.read(guest.strtab + 5 * 64) & 0xffff_ffff_ffc0;
+    let cd_ipa = cd_ipa(&guest);
     let mut ste = ste_nested(cd_ipa, &outer, 3);
     ste[1] = 1 << 28;
     guest.set_ste(SID, ste);

@@ -11,19 +11,9 @@ fn f_permission() {
     };
     // Stage 1: read-only; privileged only; never executable where unprivileged software can write.
     let (mut guest, ..) = machine_with(S1_RW | 1 << 7, S2_RW);
-    expect(
-        &mut guest,
-        WRITE,
-        Outcome::Abort,
-        event(0x13, CLASS_IN, VA + 0x123, 0),
-    );
+    aborts(&mut guest, WRITE, event(0x13, CLASS_IN, VA + 0x123, 0));
     let (mut guest, ..) = machine_with(S1_RW & !(1 << 6), S2_RW);
-    expect(
-        &mut guest,
-        READ,
-        Outcome::Abort,
-        event(0x13, RNW | CLASS_IN, VA + 0x123, 0),
-    );
+    aborts(&mut guest, READ, event(0x13, RNW | CLASS_IN, VA + 0x123, 0));
     assert!(
         guest
             .access(
@@ -38,26 +28,24 @@ fn f_permission() {
     );
     let (mut guest, ..) = machine();
     let record = event(0x13, RNW | IND | PNU | CLASS_IN, VA + 0x123, 0);
-    expect(&mut guest, execute, Outcome::Abort, record);
+    aborts(&mut guest, execute, record);
     // Stage 2: write-only; read-only; not executable.
     let (mut guest, ..) = machine_with(S1_RW, S2_RW & !(1 << 6));
-    expect(
+    aborts(
         &mut guest,
         READ,
-        Outcome::Abort,
         event(0x13, RNW | S2 | CLASS_IN, VA + 0x123, IPA),
     );
     assert!(guest.access(None, VA, WRITE).is_ok());
     let (mut guest, ..) = machine_with(S1_RW, S2_RW & !(1 << 7));
-    expect(
+    aborts(
         &mut guest,
         WRITE,
-        Outcome::Abort,
         event(0x13, S2 | CLASS_IN, VA + 0x123, IPA),
     );
     let (mut guest, ..) = machine_with(S1_RW | 1 << 7, S2_RW | 1 << 54);
     let record = event(0x13, RNW | IND | PNU | S2 | CLASS_IN, VA + 0x123, IPA);
-    expect(&mut guest, execute, Outcome::Abort, record);
+    aborts(&mut guest, execute, record);
 }
 
 #[test]
@@ -74,17 +62,17 @@ fn f_permission_of_a_table_walk_and_a_cd_fetch() {
         0
     ));
     let record = event(0x13, S2 | CLASS_TT | TTRNW, VA + 0x123, 0xf000_0000);
-    expect(&mut guest, WRITE, Outcome::Abort, record);
+    aborts(&mut guest, WRITE, record);
     guest.set_ste(SID, ste_nested(0xf000_0000, &outer, 3));
     let record = event(0x13, S2 | CLASS_CD, VA + 0x123, 0xf000_0000);
-    expect(&mut guest, WRITE, Outcome::Abort, record);
+    aborts(&mut guest, WRITE, record);
 }
 
 #[test]
 fn overrides_decide_what_is_recorded_and_allowed() {
     // Privileged pages, and a stream whose traffic counts as privileged.
     let (mut guest, _, outer) = machine_with(S1_RW & !(1 << 6), S2_RW);
-    let cd_ipa = guest.read(guest.strtab + 5 * 64) & 0xffff_ffff_ffc0;
+    let cd_ipa = cd_ipa(&guest);
     let mut ste = ste_nested(cd_ipa, &outer, 3);
     ste[1] |= 3 << 48;
     guest.set_ste(SID, ste);
@@ -97,10 +85,9 @@ fn overrides_decide_what_is_recorded_and_allowed() {
         privileged: true,
         ..READ
     };
-    expect(
+    aborts(
         &mut guest,
         access,
-        Outcome::Abort,
         event(0x13, RNW | CLASS_IN, VA + 0x123, 0),
     );
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn cd_a_and_r_choose_how_stage_1_ends() {
     let (mut guest, inner, _) = machine_with(S1_RW | 1 << 7, S2_RW);
-    let cd_pa = (guest.read(guest.strtab + 5 * 64) & 0xffff_ffff_ffc0) - GUEST_OFFSET;
+    let cd_pa = cd_ipa(&guest) - GUEST_OFFSET;
     for (a, r) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
         let mut words = cd(&inner, 7);
         words[0] = words[0] & !(3 << 45) | r << 45 | a << 46;
@@ -26,7 +26,7 @@ fn cd_a_and_r_choose_how_stage_1_ends() {
 #[test]
 fn s2r_0_keeps_stage_2_silent() {
     let (mut guest, _, outer) = machine_with(S1_RW, 0x400);
-    let cd_ipa = guest.read(guest.strtab + 5 * 64) & 0xffff_ffff_ffc0;
+    let cd_ipa = cd_ipa(&guest);
     let mut ste = ste_nested(cd_ipa, &outer, 3);
     ste[2] &= !(1 << 58);
     guest.set_ste(SID, ste);
@@ -37,7 +37,7 @@ fn s2r_0_keeps_stage_2_silent() {
 #[test]
 fn a_stalled_transaction_is_recorded_with_its_tag_whatever_r_says() {
     let (mut guest, inner, _) = machine_with(S1_RW | 1 << 7, S2_RW);
-    let cd_pa = (guest.read(guest.strtab + 5 * 64) & 0xffff_ffff_ffc0) - GUEST_OFFSET;
+    let cd_pa = cd_ipa(&guest) - GUEST_OFFSET;
     let mut words = cd(&inner, 7);
     words[0] = words[0] & !(1 << 45) | 1 << 44;
     guest.write(cd_pa, &words);
@@ -51,12 +51,5 @@ fn a_stalled_transaction_is_recorded_with_its_tag_whatever_r_says() {
         );
     }
     // A configuration error is never stalled.
-    expect_at(
-        &mut guest,
-        Some(1),
-        VA,
-        READ,
-        Outcome::Abort,
-        with_ssid(0x08, 1),
-    );
+    aborts_with(&mut guest, 0x08, 1);
 }

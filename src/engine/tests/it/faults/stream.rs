@@ -53,7 +53,7 @@ fn c_bad_streamid_in_a_two_level_table() {
     for span in [0, 1, 3, 8, 11, 12, 31] {
         // Span 3 has entries 0 to 3; 8 is larger than SPLIT + 1; 12 on are reserved.
         let mut guest = two_level(|level2| level2 | span);
-        expect(&mut guest, READ, Outcome::Abort, event(0x02, 0, 0, 0));
+        aborts(&mut guest, READ, event(0x02, 0, 0, 0));
     }
     for span in [4, 5, 6, 7] {
         let guest = two_level(|level2| level2 | span);
@@ -68,29 +68,15 @@ fn f_ste_fetch() {
         strtab_base: 0x9000_0000,
         ..guest.smmu.registers()
     });
-    expect(
-        &mut guest,
-        READ,
-        Outcome::Abort,
-        event(0x03, 0, 0, 0x9000_0000 + 5 * 64),
-    );
+    aborts(&mut guest, READ, event(0x03, 0, 0, 0x9000_0000 + 5 * 64));
     let mut guest = two_level(|_| 0x9000_0000 | 7);
-    expect(
-        &mut guest,
-        READ,
-        Outcome::Abort,
-        event(0x03, 0, 0, 0x9000_0000 + 5 * 64),
-    );
+    aborts(&mut guest, READ, event(0x03, 0, 0, 0x9000_0000 + 5 * 64));
 }
 
 #[test]
 fn c_bad_ste() {
     let (mut guest, _, outer) = machine();
-    let good = ste_nested(
-        guest.read(guest.strtab + 5 * 64) & 0xffff_ffff_ffc0,
-        &outer,
-        3,
-    );
+    let good = ste_nested(cd_ipa(&guest), &outer, 3);
     let with = |word: usize, clear: u64, set: u64| {
         let mut ste = good;
         ste[word] = ste[word] & !clear | set;
@@ -117,13 +103,12 @@ fn c_bad_ste() {
         match index {
             // EATS = 2 is legal with Config = 7 and S2S = 0; S2PS = 32 bits only moves the output check.
             2 => assert!(guest.access(None, VA, READ).is_ok()),
-            12 => expect(
+            12 => aborts(
                 &mut guest,
                 READ,
-                Outcome::Abort,
                 event(0x11, RNW | S2 | CLASS_IN, VA + 0x123, IPA),
             ),
-            _ => expect(&mut guest, READ, Outcome::Abort, event(0x04, 0, 0, 0)),
+            _ => aborts(&mut guest, READ, event(0x04, 0, 0, 0)),
         }
     }
     // With stalls, ATS is not.
@@ -132,7 +117,7 @@ fn c_bad_ste() {
         ste[2] |= 1 << 57;
         ste
     });
-    expect(&mut guest, READ, Outcome::Abort, event(0x04, 0, 0, 0));
+    aborts(&mut guest, READ, event(0x04, 0, 0, 0));
 }
 
 #[test]
@@ -154,12 +139,11 @@ fn bypass_passes_what_fits_the_output_size() {
         guest.access(None, 0xf_ffff_ffff_ffff, WRITE).unwrap().pa.0,
         0xf_ffff_ffff_ffff
     );
-    expect_at(
+    aborts_at(
         &mut guest,
         None,
         1 << 52,
         READ,
-        Outcome::Abort,
         event(0x11, RNW | CLASS_IN, 1 << 52, 0),
     );
 }
