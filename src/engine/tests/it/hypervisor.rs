@@ -6,6 +6,7 @@ mod events;
 mod forward;
 mod parent;
 mod strategies;
+mod user_array;
 mod vste;
 
 use std::collections::BTreeMap;
