@@ -137,7 +137,7 @@ pub struct EventWord1 {
     __: u32,
 }
 
-/// Bits 127:64 of F_BAD_ATS_TREQ: what the translation request asked for.
+/// Bits 127:64 of F_BAD_ATS_TREQ: what the translation request asked for. 7.3.6: Span in 67:64; R, W, X and Priv from 95 down.
 #[bitfield(u64)]
 #[derive(PartialEq, Eq)]
 pub struct AtsRequestWord1 {
