@@ -33,6 +33,7 @@ Examples:
   nestcheck costs specs/native-batched.toml             what each operation costs
   nestcheck necessity specs/native-batched.toml         what each step is for
   nestcheck explain specs/strong-guest-cd-no-atc.toml P-S1    the shortest violation as a story
+  nestcheck lockstep specs                              the model against the engine, on real bytes
   nestcheck list properties
 
 Exit codes:
@@ -57,6 +58,8 @@ pub enum Command {
     Necessity(Necessity),
     /// Tell the shortest violation of a property as a story: who did what, what hardware fetched meanwhile, and which invalidation failed
     Explain(Explain),
+    /// Drive every step of the model through the translation engine, on real bytes, and compare what devices notice
+    Lockstep(Lockstep),
     /// Print the words that spec files and flags are made of
     List {
         /// What to print; everything if left out
@@ -199,6 +202,9 @@ pub struct Explain {
     /// Whether to tell every step of operations that ran to completion undisturbed
     #[arg(long)]
     pub unfold: bool,
+    /// Whether to tell what is stored and queued, byte by byte, with the manual's field names
+    #[arg(long)]
+    pub bytes: bool,
     /// What guests may do [default: the first under which the property is violated, of those that the spec has claims for]
     #[arg(long, value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
     pub threat: Option<Threat>,
@@ -208,6 +214,40 @@ pub struct Explain {
     /// Bounds: a scope of the spec, dimensions to set otherwise, or both [default: default]
     #[arg(long, value_name = "NAME,NAME=VALUE,…")]
     pub scope: Option<Choice>,
+}
+
+/// What `lockstep` is told.
+#[derive(Debug, clap::Args)]
+pub struct Lockstep {
+    /// Spec files, or directories: of those every *.toml that has claims, subdirectories left out
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub paths: Vec<PathBuf>,
+    /// What guests may do [default: whatever the spec has claims for]
+    #[arg(long, value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
+    pub threat: Option<Threat>,
+    /// What devices may do [default: whatever the spec has claims for]
+    #[arg(long, value_parser = word(&Devices::ALL.map(|devices| (devices.name(), devices))))]
+    pub devices: Option<Devices>,
+    /// Bounds: a scope of the spec, dimensions to set otherwise, or both
+    #[arg(long, value_name = "NAME,NAME=VALUE,…", default_value = "tiny")]
+    pub scope: Choice,
+    /// Do not drive what has more distinct states
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_states: u64,
+}
+
+impl Lockstep {
+    /// What is driven.
+    pub fn options(&self) -> Options {
+        Options {
+            threat: self.threat,
+            devices: self.devices,
+            scope: self.scope.clone(),
+            limits: Limits::default(),
+            engine: Engine::Levels,
+            caches: CacheMode::Saturated,
+        }
+    }
 }
 
 const CACHES: [(&str, CacheMode); 2] = [

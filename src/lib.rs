@@ -8,6 +8,7 @@ pub mod exit;
 pub mod files;
 pub mod job;
 pub mod list;
+pub mod lockstep;
 pub mod necessity;
 pub mod progress;
 pub mod reference;

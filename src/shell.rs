@@ -14,7 +14,7 @@ use crate::progress::Meter;
 use crate::report::{self, json, markdown, table};
 use crate::search::Limits;
 use crate::spec::{self, Spec};
-use crate::{evidence, files, job, list, necessity, schema};
+use crate::{evidence, files, job, list, lockstep, necessity, schema};
 
 mod stdout;
 
@@ -31,6 +31,7 @@ pub fn run(args: &Args) -> Exit {
         Command::Costs(costs) => bills(costs),
         Command::Necessity(asked) => necessity(asked),
         Command::Explain(about) => tell(about),
+        Command::Lockstep(asked) => in_lockstep(asked),
         Command::List { what } => Ok((list::render(*what), Exit::AsExpected)),
         Command::Schema { of } => Ok((schema::render(*of), Exit::AsExpected)),
     })
@@ -137,13 +138,31 @@ fn tell(about: &Explain) -> Result<(String, Exit), Error> {
     )?;
     drop(meter);
     match told {
-        Explained::Story(story) => Ok((story.render(about.format), Exit::AsExpected)),
+        Explained::Story(mut story) => {
+            story.tells_bytes = about.bytes;
+            Ok((story.render(about.format), Exit::AsExpected))
+        }
         Explained::Nothing(why) => Err(Error::Usage(why)),
         Explained::Interrupted(how) => {
             say(&format!("nestcheck: {how}"));
             Ok((String::new(), Exit::Incomplete))
         }
     }
+}
+
+/// The model's graphs, driven through the engine.
+fn in_lockstep(asked: &args::Lockstep) -> Result<(String, Exit), Error> {
+    let specs = read(&files::named(&asked.paths)?)?;
+    let driven =
+        lockstep::job::run(&specs, &asked.options(), asked.max_states).map_err(Error::Usage)?;
+    for one in &driven {
+        say(&one.rate());
+    }
+    let worst = driven.iter().map(lockstep::job::Driven::exit);
+    let exit = worst
+        .max_by_key(|exit| *exit as u8)
+        .unwrap_or(Exit::AsExpected);
+    Ok((lockstep::render::table(&driven), exit))
 }
 
 /// Reads all files, and says what is wrong with any of them.

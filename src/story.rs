@@ -3,10 +3,12 @@
 //! A search finds a trace with saturated caches: every cache is everything that may be cached. Here it is made concrete (`schedule`): hardware
 //! fetches, walks and executes commands in steps of its own. Then everything is left out that does not matter (`minimise`), it is
 //! taken once more on the machine with scheduled caches (`certify`), what went wrong is derived from where the entries in use come from
-//! (`provenance`, `cause`), and it is told in rows (`rows`, `sentence`) in one of several formats.
+//! (`provenance`, `cause`), and it is told in rows (`rows`, `sentence`) in one of several formats. At last it is performed on the engine's real
+//! bytes (`executed`), and what an access then comes to is part of what is told.
 
 mod cause;
 mod events;
+mod executed;
 mod json;
 mod markdown;
 mod mermaid;
@@ -29,6 +31,7 @@ use model::{CacheMode, Machine, State, Step};
 use vocab::{Devices, PropertyId, Threat};
 
 pub use cause::{Cause, Removal, Sent, Stale};
+pub use executed::{Bytes, Executed};
 pub use rows::{Kind, Row};
 pub use stuck::{Stuck, Taken};
 
@@ -51,6 +54,12 @@ pub struct Story {
     pub because: String,
     /// How many steps of software, fetches and effects of commands it has.
     pub steps: (usize, usize, usize),
+    /// What the engine makes of it.
+    pub executed: Executed,
+    /// What each event stores and queues there.
+    pub bytes: Bytes,
+    /// Whether bytes are told.
+    pub tells_bytes: bool,
 }
 
 /// What a story is about.
@@ -131,6 +140,7 @@ pub fn tell(
     };
     certified.map_err(|wrong| NoStory(format!("with scheduled caches: {wrong}")))?;
 
+    let (executed, bytes) = executed::execute(&scheduled, &run, id);
     let cause = cause::cause(&scheduled, &run, id, &violates);
     let rows = rows::rows(&scheduled, &run, &cause.events(), folds);
     let row_of = |event| {
@@ -160,6 +170,9 @@ pub fn tell(
         because,
         cause,
         rows,
+        executed,
+        bytes,
+        tells_bytes: false,
     })
 }
 
@@ -232,6 +245,13 @@ impl Story {
             threat.name(),
             devices.name()
         )
+    }
+
+    /// What a row stores and queues, if that is told.
+    fn bytes_of(&self, row: &Row) -> Vec<&str> {
+        let events = row.events.clone().filter(|_| self.tells_bytes);
+        let lines = events.filter_map(|event| self.bytes.get(event));
+        lines.flatten().map(String::as_str).collect()
     }
 
     /// What the reader may rely on.

@@ -22,7 +22,7 @@ pub struct Caches {
     pub s1: [u16; TAGS],
     /// Word 0 of STEs, tag {StreamID}: [`ste0`] values.
     pub ste0: [u8; limit::DEVICES],
-    /// Word 1 of STEs: bit 1 for EATS=1, bit 0 for EATS=0.
+    /// Word 1 of STEs: [`ste1`] values.
     pub ste1: [u8; limit::DEVICES],
     /// Word 2 of STEs: [`ste2`] values.
     pub ste2: [u8; limit::DEVICES],
@@ -32,6 +32,9 @@ pub struct Caches {
     pub cd1: [u8; limit::SLOTS],
     /// Stage-2 entries, tag {VMID, ipa}: which frames.
     pub s2: [u8; limit::VMIDS * limit::IPAS],
+    /// Stage-2 entries of the pages that hold CD and stage-1 tables, tag {VMID}: which VMs' stage 2 said so. They are never reclaimed, so
+    /// that nothing need be told of them while there is one VM.
+    pub s2_tables: [u8; limit::VMIDS],
     /// Combined entries, tag {VMID, ASID or [`GLOBAL`], page}: which frames.
     pub tlb: [u8; TAGS],
     /// ATC entries, tag {StreamID, SubstreamID or none, page}: which frames. No ASID: that is the difficulty of the strong ASID
@@ -41,7 +44,7 @@ pub struct Caches {
 
 /// Values of STE word 0, {V, Config, S1ContextPtr}.
 pub mod ste0 {
-    use super::Viommu;
+    use super::{Viommu, limit};
 
     /// V=0 or Config=abort.
     pub const ABORT: u8 = 0;
@@ -49,6 +52,41 @@ pub mod ste0 {
     /// Config=nested with the CD table of a vIOMMU.
     pub const fn nested(viommu: Viommu) -> u8 {
         1 + viommu.0
+    }
+
+    /// Config=0b110: stage 1 is bypassed, stage 2 translates. No CD table is read.
+    pub const S2_TRANS: u8 = 1 + limit::VIOMMUS as u8;
+
+    /// The vIOMMU whose CD table a word points to, if it points to one.
+    pub const fn table(word: u8) -> Option<Viommu> {
+        match word {
+            ABORT | S2_TRANS => None,
+            table => Some(Viommu(table - 1)),
+        }
+    }
+
+    /// The set of words that point to a CD table.
+    pub const TABLES: u8 = ((1 << S2_TRANS) - 1) & !(1 << ABORT);
+}
+
+/// Values of STE word 1, {EATS, S1DSS}. Where no traffic without SubstreamID is bypassed, S1DSS is what the axis says, and 0 here.
+pub mod ste1 {
+    use super::bit;
+
+    /// EATS, and whether S1DSS says that traffic without SubstreamID bypasses stage 1.
+    pub const fn new(eats: bool, bypass: bool) -> u8 {
+        eats as u8 | (bypass as u8) << 1
+    }
+
+    /// The set of words with EATS=1.
+    pub const EATS: u8 = bit(new(true, false)) | bit(new(true, true));
+
+    /// The set of words with S1DSS=0b01.
+    pub const BYPASSES: u8 = bit(new(false, true)) | bit(new(true, true));
+
+    /// EATS and whether S1DSS=0b01, of a word.
+    pub const fn decode(word: u8) -> (bool, bool) {
+        (word & 1 != 0, word & 2 != 0)
     }
 }
 
@@ -62,6 +100,17 @@ pub mod ste2 {
     /// A VMID and the stage 2 of a VM.
     pub const fn new(vmid: Vmid, vm: Vm) -> u8 {
         1 + vmid.0 * limit::VMS as u8 + vm.0
+    }
+
+    /// What [`new`] was given.
+    pub const fn decode(word: u8) -> Option<(Vmid, Vm)> {
+        match word {
+            NONE => None,
+            word => {
+                let pair = word - 1;
+                Some((Vmid(pair / limit::VMS as u8), Vm(pair % limit::VMS as u8)))
+            }
+        }
     }
 }
 
@@ -81,6 +130,9 @@ pub mod cd0 {
     pub const fn epd(asid: Asid) -> u8 {
         1 + limit::ASIDS as u8 + asid.0
     }
+
+    /// The set of words with which a walk is possible.
+    pub const WALKS: u8 = ((1 << limit::ASIDS) - 1) << valid(Asid(0));
 
     /// The ASID of a word with V=1, and whether a walk is possible with it.
     pub const fn decode(word: u8) -> Option<(Asid, bool)> {
@@ -224,7 +276,7 @@ impl Caches {
             .sum()
     }
 
-    /// How many tags it holds anything under. All words of an STE are one entry, and all words of a CD: a command that hits one hits all.
+    /// How many tags it holds anything under, those of tables apart, which no command names by themselves. All words of an STE are one entry, and all words of a CD: a command that hits one hits all.
     pub fn tags(&self) -> u32 {
         let words = |arrays: [&[u8]; 3]| {
             let [first, second, third] = arrays;
@@ -267,7 +319,8 @@ mod tests {
     fn words_fit_their_cells() {
         assert!(cd0::epd(Asid(limit::ASIDS as u8 - 1)) < 8);
         assert!(cd1::ttb(Space(limit::SPACES as u8 - 1)) < 8);
-        assert!(ste0::nested(Viommu(limit::VIOMMUS as u8 - 1)) < 8);
+        assert!(ste0::nested(Viommu(limit::VIOMMUS as u8 - 1)) < ste0::S2_TRANS);
+        const { assert!(ste0::S2_TRANS < 8) }
         assert!(ste2::new(Vmid(limit::VMIDS as u8 - 1), Vm(limit::VMS as u8 - 1)) < 8);
         const { assert!(limit::SPACES * limit::IPAS <= 16 && limit::VMS * limit::IPAS <= 8) }
         const { assert!(TAGS <= 16, "a set of tags is a u16") }
@@ -288,12 +341,17 @@ mod tests {
         for asid in (0..limit::ASIDS as u8).map(Asid) {
             assert_eq!(cd0::decode(cd0::valid(asid)), Some((asid, true)));
             assert_eq!(cd0::decode(cd0::epd(asid)), Some((asid, false)));
+            assert_eq!(
+                cd0::WALKS & (bit(cd0::valid(asid)) | bit(cd0::epd(asid))),
+                bit(cd0::valid(asid))
+            );
         }
     }
 
     #[test]
     fn descriptors_are_one_tag_each_whatever_their_words_hold() {
         let all = Caches::default().zip(&Caches::default(), |_, _| 0xff);
+        // `s2_tables` is no tag that a command names.
         let cells = all.s1.len() + all.s2.len() + all.tlb.len() + all.atc.len();
         let tags = cells + limit::DEVICES + limit::SLOTS;
         assert_eq!(all.tags() as usize, tags);

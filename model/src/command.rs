@@ -110,6 +110,14 @@ impl Machine {
         }
         fill_cells(&mut hits.s2, tags.s2);
         fill_cells(&mut hits.atc, tags.atc);
+        match command {
+            // TLBI_S2_IPA names pages that are lent and reclaimed; those that hold tables are named with all others only.
+            Command::TlbiS12Vmall(vmid) if vmid.index() < limit::VMIDS => {
+                hits.s2_tables[vmid.index()] = 0xff;
+            }
+            Command::TlbiNsnhAll => hits.s2_tables = [0xff; limit::VMIDS],
+            _ => {}
+        }
         let tlb = if self.has_globals {
             tags.tlb
         } else {

@@ -5,6 +5,7 @@
 
 use vocab::{Device, Ipa, Slot, Space, Threat, Vm};
 
+use crate::caches::ste0;
 use crate::machine::Machine;
 use crate::op::{Op, PARAM};
 use crate::program::{OpKind, Start};
@@ -101,7 +102,9 @@ impl Machine {
             OpKind::Bind => {
                 let slot = op.slot().expect(PARAM);
                 let waits = self.axes.early_bind && is_free(slot);
-                (serves(slot) || waits)
+                let translates = memory.ste0[self.device_of(slot).index()] != ste0::S2_TRANS;
+                (serves(slot) && translates || waits)
+                    && !self.bypasses_stage_1(slot)
                     && has_asid
                     && bound(slot) == 0
                     && !is_dead(space)
@@ -166,6 +169,17 @@ impl Machine {
                 memory.vmid[viommu.index()] != 0
                     && ghost.attached.iter().all(|&set| set >> viommu.0 & 1 == 0)
                     && !busy(same_viommu)
+            }
+            OpKind::Translate | OpKind::Bypass => {
+                let (device, viommu) = (op.device().expect(PARAM), op.viommu().expect(PARAM));
+                let begins_with = match op.kind {
+                    OpKind::Translate => ste0::S2_TRANS,
+                    _ => ste0::nested(viommu),
+                };
+                ghost.attached[device.index()] == 1 << viommu.0
+                    && memory.ste0[device.index()] == begins_with
+                    && !busy(same_device)
+                    && self.is_released(state, device, others)
             }
             _ => unreachable!("{:?} is a guest's", op.kind),
         }

@@ -3,11 +3,11 @@
 use vocab::{Asid, Command, Ipa, Page, PropertyId, Slot, Space, Viommu};
 
 use crate::allocate::pick;
-use crate::caches::{cd0, cd1, ste0, ste2, values};
+use crate::caches::{cd0, cd1, ste0, ste1, ste2, values};
 use crate::command::{decode, encode};
 use crate::machine::{Machine, limit};
 use crate::operand::plus_one;
-use crate::program::{Crossing, Instr, Pc, ReadExpr, Reg, Start, Word0};
+use crate::program::{Crossing, Instr, Pc, ReadExpr, Reg, Start, SteWord0, Word0};
 use crate::state::{State, Thread, descriptor, leaf, note, pte};
 use crate::step::{Beginning, Seen, Stop};
 
@@ -129,16 +129,27 @@ impl Machine {
                         .map_or(cd1::NONE, |space| cd1::ttb(Space(space)));
                 }
             }
-            Instr::SteWord0 { device, table } => {
+            Instr::SteWord0 {
+                device,
+                value: word,
+            } => {
                 if let Some(device) = value(device) {
-                    memory.ste0[device as usize] = table
-                        .and_then(value)
-                        .map_or(ste0::ABORT, |viommu| ste0::nested(Viommu(viommu)));
+                    memory.ste0[device as usize] = match word {
+                        SteWord0::Abort => ste0::ABORT,
+                        SteWord0::Nested(viommu) => {
+                            value(viommu).map_or(ste0::ABORT, |viommu| ste0::nested(Viommu(viommu)))
+                        }
+                        SteWord0::S2Trans => ste0::S2_TRANS,
+                    };
                 }
             }
-            Instr::SteWord1 { device, eats } => {
+            Instr::SteWord1 {
+                device,
+                eats,
+                bypass,
+            } => {
                 if let Some(device) = value(device) {
-                    memory.ste1[device as usize] = (eats && self.axes.ats) as u8;
+                    memory.ste1[device as usize] = ste1::new(eats && self.axes.ats, bypass);
                 }
             }
             Instr::SteWord2 { device, viommu } => {

@@ -12,9 +12,9 @@ use vocab::{
 };
 
 use crate::caches::{
-    Caches, GLOBAL, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste2, tag, values,
+    Caches, GLOBAL, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste1, ste2, tag, values,
 };
-use crate::machine::{Machine, TableMemory, limit};
+use crate::machine::{Machine, TableMemory};
 use crate::property::Property;
 use crate::state::{State, descriptor, leaf, pte};
 
@@ -24,9 +24,9 @@ type Layer = fn(&Machine, &State, from: &Caches, into: &mut Caches);
 /// In the order in which they depend on each other.
 const LAYERS: [Layer; 6] = [
     fetch_ste,
+    walk_stage_2,
     fetch_cd,
     walk_stage_1,
-    walk_stage_2,
     combine,
     translate_for_ats,
 ];
@@ -57,9 +57,10 @@ impl Machine {
     }
 
     /// Whether a device may issue requests with a slot's SubstreamID now.
-    pub(crate) fn may_request(&self, state: &State, slot: Slot) -> bool {
+    pub fn may_request(&self, state: &State, slot: Slot) -> bool {
         self.devices == Devices::Wild
             || self.threat == Threat::Hostile
+            || self.bypasses_stage_1(slot)
             || state.memory.active >> slot.0 & 1 == 1
     }
 
@@ -69,26 +70,35 @@ impl Machine {
     }
 
     /// Whether descriptors hold anything.
-    pub(crate) fn cds_are_anything(&self) -> bool {
+    pub fn cds_are_anything(&self) -> bool {
         self.axes.cd_table == TableMemory::Guest && self.guest_memory_is_anything()
     }
 
     /// The vIOMMUs whose CD table a device's streams may be translated with.
     pub(crate) fn tables_in_use(caches: &Caches, device: Device) -> impl Iterator<Item = Viommu> {
-        values(caches.ste0[device.index()] & !bit(ste0::ABORT)).map(|value| Viommu(value - 1))
+        values(caches.ste0[device.index()]).filter_map(ste0::table)
     }
 
-    /// The (VMID, VM) pairs whose stage 2 a device's streams may be translated with; none while its STE cannot translate.
+    /// The (VMID, VM) pairs whose stage 2 may be behind a device's stage 1; none while its STE points to no CD table.
     pub(crate) fn stage_2_in_use(
         caches: &Caches,
         device: Device,
     ) -> impl Iterator<Item = (Vmid, Vm)> {
-        let translates = caches.ste0[device.index()] & !bit(ste0::ABORT) != 0;
+        Machine::stage_2_of(caches, device, ste0::TABLES)
+    }
+
+    /// The (VMID, VM) pairs whose stage 2 a device's streams may be translated with at all, with a stage 1 or without.
+    pub(crate) fn any_stage_2_in_use(
+        caches: &Caches,
+        device: Device,
+    ) -> impl Iterator<Item = (Vmid, Vm)> {
+        Machine::stage_2_of(caches, device, !bit(ste0::ABORT))
+    }
+
+    fn stage_2_of(caches: &Caches, device: Device, word0: u8) -> impl Iterator<Item = (Vmid, Vm)> {
+        let translates = caches.ste0[device.index()] & word0 != 0;
         let set = caches.ste2[device.index()] & !bit(ste2::NONE);
-        values(if translates { set } else { 0 }).map(|value| {
-            let pair = value - 1;
-            (Vmid(pair / limit::VMS as u8), Vm(pair % limit::VMS as u8))
-        })
+        values(if translates { set } else { 0 }).filter_map(ste2::decode)
     }
 
     /// The ASIDs with which a slot's requests may look up the TLB, and whether a walk is possible with each.
@@ -113,10 +123,13 @@ fn fetch_ste(machine: &Machine, state: &State, _: &Caches, into: &mut Caches) {
 fn fetch_cd(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     for device in (0..machine.bounds.devices).map(Device) {
         for viommu in Machine::tables_in_use(from, device) {
-            for (_, vm) in Machine::stage_2_in_use(from, device) {
+            for (vmid, vm) in Machine::stage_2_in_use(from, device) {
                 // S1ContextPtr is an intermediate address: through another VM's stage 2 it finds whatever lies there.
-                let anything = vm != machine.vm_of(viommu) || machine.cds_are_anything();
-                for slot in machine.slots_of(device) {
+                let own = bit(machine.vm_of(viommu).0);
+                let anything =
+                    table_readers(from, vmid, vm) & !own != 0 || machine.cds_are_anything();
+                let slots = machine.slots_of(device);
+                for slot in slots.filter(|&slot| !machine.bypasses_stage_1(slot)) {
                     if anything {
                         any_cd(machine, viommu, slot, into);
                     } else {
@@ -126,6 +139,12 @@ fn fetch_cd(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) 
             }
         }
     }
+}
+
+/// The VMs whose memory is read where a table's intermediate address is fetched from: by a walk of stage 2, or by an entry that is
+/// cached under the VMID.
+fn table_readers(caches: &Caches, vmid: Vmid, vm: Vm) -> u8 {
+    bit(vm.0) | caches.s2_tables[vmid.index()]
 }
 
 fn latch_cd(machine: &Machine, state: &State, viommu: Viommu, slot: Slot, into: &mut Caches) {
@@ -165,7 +184,9 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
                     }
                     for space in values(ttbs).map(|value| Space(value - 1)) {
                         for page in (0..machine.bounds.pages).map(Page) {
-                            let (own, global) = stage_1_results(machine, state, space, vm, page);
+                            let readers = table_readers(from, vmid, vm);
+                            let (own, global) =
+                                stage_1_results(machine, state, space, readers, page);
                             if keeps_own {
                                 into.s1[tag(vmid, asid, page)] |= own;
                             }
@@ -178,15 +199,15 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
     }
 }
 
-/// What the tables of a space, read through the stage 2 of `vm`, say of a page: by leaves with nG=1, and by global ones.
+/// What the tables of a space, read through the stage 2 of some VMs, say of a page: by leaves with nG=1, and by global ones.
 fn stage_1_results(
     machine: &Machine,
     state: &State,
     space: Space,
-    vm: Vm,
+    readers: u8,
     page: Page,
 ) -> (u16, u16) {
-    let foreign = machine.vm_of(machine.viommu_of(space)) != vm;
+    let foreign = readers & !bit(machine.vm_of(machine.viommu_of(space)).0) != 0;
     if foreign || machine.guest_memory_is_anything() {
         let any = (0..machine.bounds.ipas).fold(0, |set, ipa| set | s1_bit(space, Ipa(ipa)));
         return (any, any);
@@ -201,10 +222,13 @@ fn stage_1_results(
 /// Stage 2: any usable STE starts a walk, whose result is tagged {VMID, ipa}.
 fn walk_stage_2(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     for device in (0..machine.bounds.devices).map(Device) {
-        for (vmid, vm) in Machine::stage_2_in_use(from, device) {
+        for (vmid, vm) in Machine::any_stage_2_in_use(from, device) {
             for ipa in values(state.memory.s2[vm.index()]).map(Ipa) {
                 let Frame(frame) = machine.frame(vm, ipa);
                 into.s2[s2_tag(vmid, ipa)] |= bit(frame);
+            }
+            if machine.bounds.vms > 1 {
+                into.s2_tables[vmid.index()] |= bit(vm.0);
             }
         }
     }
@@ -234,7 +258,7 @@ fn translate_for_ats(machine: &Machine, state: &State, from: &Caches, into: &mut
         return;
     }
     for device in (0..machine.bounds.devices).map(Device) {
-        if from.ste1[device.index()] & bit(1) == 0 {
+        if from.ste1[device.index()] & ste1::EATS == 0 {
             continue;
         }
         for slot in machine
@@ -254,6 +278,9 @@ fn untranslated(machine: &Machine, caches: &Caches, device: Device, slot: Slot, 
         machine.device_of(slot) == device,
         "a slot was asked for under another device"
     );
+    if machine.bypasses_stage_1(slot) {
+        return bypassing(machine, caches, device, page);
+    }
     let mut frames = 0;
     for (asid, _) in Machine::asids_in_use(caches, slot) {
         for (vmid, _) in Machine::stage_2_in_use(caches, device) {
@@ -263,13 +290,26 @@ fn untranslated(machine: &Machine, caches: &Caches, device: Device, slot: Slot, 
     frames
 }
 
+/// The frames that a request without SubstreamID may be translated to where stage 1 is bypassed: the page is an intermediate one.
+fn bypassing(machine: &Machine, caches: &Caches, device: Device, page: Page) -> u8 {
+    let (word0, word1) = (caches.ste0[device.index()], caches.ste1[device.index()]);
+    let by_s1dss = word0 & ste0::TABLES != 0 && word1 & ste1::BYPASSES != 0;
+    let leads = by_s1dss || word0 & bit(ste0::S2_TRANS) != 0;
+    if !leads || page.0 >= machine.bounds.ipas {
+        return 0;
+    }
+    Machine::any_stage_2_in_use(caches, device).fold(0, |frames, (vmid, _)| {
+        frames | caches.s2[s2_tag(vmid, Ipa(page.0))]
+    })
+}
+
 impl Machine {
     /// Every frame that a DMA of (device, SubstreamID, page) may reach now: through the ATC, or through any CD that may be in use
     /// and the TLB. Walks are in the TLB's set already.
     pub fn reach(&self, state: &State, slot: Slot, page: Page) -> u8 {
         let caches = &state.caches;
         let device = self.device_of(slot);
-        let translated = caches.ste1[device.index()] & bit(1) != 0
+        let translated = caches.ste1[device.index()] & ste1::EATS != 0
             && caches.ste0[device.index()] & !bit(ste0::ABORT) != 0;
         let through_atc = if translated {
             caches.atc[atc_tag(slot, page)]

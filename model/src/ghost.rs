@@ -40,7 +40,9 @@ impl Machine {
             | OpKind::Exit
             | OpKind::Reclaim
             | OpKind::Detach
-            | OpKind::Destroy => {}
+            | OpKind::Destroy
+            | OpKind::Translate
+            | OpKind::Bypass => {}
         }
     }
 
@@ -108,7 +110,12 @@ impl Machine {
                 ghost.attached[op.device().expect(PARAM).index()] &=
                     !(1 << op.viommu().expect(PARAM).0);
             }
-            OpKind::Map | OpKind::Lend | OpKind::Attach | OpKind::Destroy => {}
+            OpKind::Map
+            | OpKind::Lend
+            | OpKind::Attach
+            | OpKind::Destroy
+            | OpKind::Translate
+            | OpKind::Bypass => {}
         }
     }
 
@@ -168,7 +175,9 @@ impl Machine {
             | OpKind::Exit
             | OpKind::Reclaim
             | OpKind::Detach
-            | OpKind::Destroy => {}
+            | OpKind::Destroy
+            | OpKind::Translate
+            | OpKind::Bypass => {}
         }
     }
 }

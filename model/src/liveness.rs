@@ -4,8 +4,8 @@
 //! while it is live behind it. Forgetting the others is exact: nothing reads them before they are written.
 
 use crate::program::{
-    Code, CommandExpr, FixedSet, Instr, Operand, Pc, REGISTERS, ReadExpr, Reg, Row, Start, VIOMMU,
-    VmidField, Word0,
+    Code, CommandExpr, FixedSet, Instr, Operand, Pc, REGISTERS, ReadExpr, Reg, Row, Start,
+    SteWord0, VIOMMU, VmidField, Word0,
 };
 
 /// A set of registers; the bit behind them stands for the taken command.
@@ -134,7 +134,13 @@ fn used(instr: Instr) -> Vec<u8> {
             [Some(viommu), Some(slot), asid]
         }
         Instr::CdWord1 { viommu, slot, ttb } => [Some(viommu), Some(slot), ttb],
-        Instr::SteWord0 { device, table } => [Some(device), table, None],
+        Instr::SteWord0 { device, value } => {
+            let table = match value {
+                SteWord0::Nested(viommu) => Some(viommu),
+                SteWord0::Abort | SteWord0::S2Trans => None,
+            };
+            [Some(device), table, None]
+        }
         Instr::SteWord1 { device, .. } => [Some(device), None, None],
         Instr::SteWord2 { device, viommu } => [Some(device), viommu, None],
         Instr::S2 { vm, ipa, .. } => [Some(vm), Some(ipa), None],

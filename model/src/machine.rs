@@ -96,6 +96,8 @@ pub enum S1dss {
     Terminate,
     /// It uses CD 0, and traffic with SSID 0 aborts: Arm IHI 0070 G.b, 5.2 "Stream Table Entry", S1DSS=0b10.
     Ssid0,
+    /// It bypasses stage 1, S1DSS=0b01, and the slot with SSID 0 is that traffic's. It uses no CD, and is always under way.
+    Bypass,
 }
 
 /// Who shares a VMID.
@@ -240,7 +242,12 @@ impl Machine {
 
     /// Whether a slot is used by traffic without a SubstreamID, rather than by traffic with its SSID.
     pub fn is_without_ssid(&self, slot: Slot) -> bool {
-        self.axes.s1dss == S1dss::Ssid0 && slot.0.is_multiple_of(self.bounds.ssids)
+        self.axes.s1dss != S1dss::Terminate && slot.0.is_multiple_of(self.bounds.ssids)
+    }
+
+    /// Whether a slot is that of traffic without a SubstreamID which bypasses stage 1.
+    pub fn bypasses_stage_1(&self, slot: Slot) -> bool {
+        self.axes.s1dss == S1dss::Bypass && self.is_without_ssid(slot)
     }
 
     /// The ASIDs of a vIOMMU, and what stands in the place of one in the tags of global entries.

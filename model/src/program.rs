@@ -93,6 +93,17 @@ pub enum Word0 {
     Epd(Operand),
 }
 
+/// The word that holds {V, Config, S1ContextPtr} of a stream table entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SteWord0 {
+    /// V=0, or Config=abort.
+    Abort,
+    /// Config=nested, and the CD table of a vIOMMU; aborts if that is none.
+    Nested(Operand),
+    /// Config=0b110: stage 1 is bypassed, stage 2 translates.
+    S2Trans,
+}
+
 /// A value that is read from shared memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReadExpr {

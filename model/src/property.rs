@@ -5,15 +5,20 @@
 pub(crate) mod alias;
 pub(crate) mod cfg;
 mod conf;
+pub(crate) mod hitless;
 pub(crate) mod iso;
 mod live;
+mod reached;
 mod report;
 pub(crate) mod s1;
 pub(crate) mod s2;
 mod scope;
+pub(crate) mod tear;
 pub(crate) mod usable;
 
 use vocab::{PropertyId, Threat};
+
+pub use reached::{Reached, wrongly_reached};
 
 use crate::machine::Machine;
 use crate::state::State;
@@ -48,7 +53,7 @@ pub enum Judged {
 }
 
 /// All of them, in the order of [`PropertyId::ALL`].
-pub const ALL: [Property; 10] = [
+pub const ALL: [Property; 12] = [
     s1::PROPERTY,
     cfg::PROPERTY,
     iso::PROPERTY,
@@ -58,6 +63,8 @@ pub const ALL: [Property; 10] = [
     scope::PROPERTY,
     report::PROPERTY,
     usable::PROPERTY,
+    tear::PROPERTY,
+    hitless::PROPERTY,
     live::PROPERTY,
 ];
 

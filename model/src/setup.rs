@@ -2,8 +2,8 @@
 
 use vocab::{Device, Ipa, Viommu, Vm};
 
-use crate::caches::ste0;
-use crate::machine::{Machine, VmidPer};
+use crate::caches::{ste0, ste1};
+use crate::machine::{Machine, S1dss, VmidPer};
 use crate::program::{Kind, TableStart};
 use crate::state::State;
 
@@ -35,7 +35,8 @@ impl Machine {
                 continue;
             }
             state.memory.ste0[device.index()] = ste0::nested(viommu);
-            state.memory.ste1[device.index()] = self.axes.ats as u8;
+            let bypass = self.axes.s1dss == S1dss::Bypass;
+            state.memory.ste1[device.index()] = ste1::new(self.axes.ats, bypass);
             state.memory.ste2[device.index()] = self.ste_word2(vmid, viommu);
             state.ghost.attached[device.index()] = 1 << viommu.0;
             state.ghost.steady_devices |= 1 << device.0;

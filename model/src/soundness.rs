@@ -57,10 +57,10 @@ fn machine_with(kind: u8, asids: u8, caches: CacheMode) -> Machine {
             vmid: VmidPer::Viommu,
             errors: Errors::default(),
             early_bind: false,
-            s1dss: if bit(5) {
-                S1dss::Ssid0
-            } else {
-                S1dss::Terminate
+            s1dss: match (bit(5), bit(6)) {
+                (false, false) => S1dss::Terminate,
+                (true, false) => S1dss::Ssid0,
+                (_, true) => S1dss::Bypass,
             },
         },
         threat: if bit(3) {
@@ -114,10 +114,10 @@ fn write(dice: &mut Dice, machine: &Machine, state: &mut State) {
             memory.cd1[dice.roll(memory.cd1.len())] = word;
         }
         3 => {
-            memory.ste0[dice.roll(2)] =
-                [ste0::ABORT, ste0::nested(Viommu(dice.roll(2) as u8))][dice.roll(2)]
+            let nested = ste0::nested(Viommu(dice.roll(2) as u8));
+            memory.ste0[dice.roll(2)] = [ste0::ABORT, nested, ste0::S2_TRANS][dice.roll(3)]
         }
-        4 => memory.ste1[dice.roll(2)] = dice.roll(2) as u8,
+        4 => memory.ste1[dice.roll(2)] = dice.roll(4) as u8,
         5 => {
             memory.ste2[dice.roll(2)] = ste2::new(Vmid(dice.roll(2) as u8), Vm(dice.roll(2) as u8));
         }

@@ -6,6 +6,7 @@
 
 mod actor;
 mod changes;
+mod deed;
 mod end;
 mod fetched;
 mod names;
@@ -15,7 +16,7 @@ mod untrue;
 mod waits;
 mod written;
 
-use vocab::{Command, PropertyId};
+use vocab::{Command, PropertyId, Slot};
 
 use crate::caches::Caches;
 use crate::command::decode;
@@ -24,6 +25,7 @@ use crate::program::{Section, SourceStep, Start};
 use crate::state::State;
 use crate::step::Step;
 pub use actor::{Actor, actor};
+pub use deed::{Deed, deed};
 pub use fetched::{Cache, assumed, entry};
 use retrace::Retraced;
 pub use waits::{Wait, waits};
@@ -101,6 +103,11 @@ pub fn ended(machine: &Machine, before: &State, step: Step) -> Option<bool> {
 /// `guest 0`, or `guest 0.1` for the second thread of a VM that has several.
 pub fn thread_name(machine: &Machine, thread: usize) -> String {
     machine.thread_name(thread)
+}
+
+/// A slot's traffic: `device 0 ssid 1`, or `device 0 without ssid` where CD 0 is for such traffic.
+pub fn traffic_name(machine: &Machine, slot: Slot) -> String {
+    machine.traffic_name(slot)
 }
 
 /// A command as it is in a hardware queue: `TLBI_NH_VA(vmid 0, asid 0, page 0)`.

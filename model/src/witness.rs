@@ -6,7 +6,7 @@ use crate::caches::values;
 use crate::machine::Machine;
 use crate::op::{Op, PARAM};
 use crate::program::OpKind;
-use crate::property::usable;
+use crate::property::{hitless, tear, usable};
 use crate::state::State;
 
 impl Machine {
@@ -29,7 +29,7 @@ impl Machine {
             OpKind::Reclaim => {
                 let vm = op.vm().expect(PARAM);
                 let in_use = (0..self.bounds.devices).map(Device).any(|device| {
-                    Machine::stage_2_in_use(&state.caches, device).any(|(_, other)| other == vm)
+                    Machine::any_stage_2_in_use(&state.caches, device).any(|(_, other)| other == vm)
                 });
                 let ipa = op.ipa().expect(PARAM);
                 let is_mapped = self.threat != Threat::Honest
@@ -62,6 +62,8 @@ impl Machine {
         let in_use = usable::pages_in_use(self, state).next().is_some();
         let used = if in_use { PropertyId::Use.bit() } else { 0 };
         used | self.isolation_is_tested(state)
+            | tear::witness(self, state)
+            | hitless::witness(self, state)
     }
 
     fn isolation_is_tested(&self, state: &State) -> u16 {

@@ -4,9 +4,9 @@
 //! about has n pages and is bound to k slots of the device. Another space of the same guest, with as many pages, all mapped to
 //! memory of their own, is bound to one more slot: what an operation drops of that one did not have to go. So the device has k + 1 slots,
 //! and the VM 2n intermediate pages. A device is detached when its guest has given it back: for `attach`, `detach` and `destroy`
-//! that is all there is, and nothing is bound.
+//! that is all there is, and nothing is bound; so it is for `translate` and `bypass`.
 
-use model::{Bounds, CacheMode, Cost, Machine, OpKind, Setup, State};
+use model::{Axes, Bounds, CacheMode, Cost, Machine, OpKind, S1dss, Setup, State};
 use vocab::{Devices, Threat};
 
 use super::alone::{Operation, Performed, perform};
@@ -113,10 +113,15 @@ fn machine(spec: &Spec, Point { k, n }: Point) -> Result<Machine, String> {
     if let Some(misfit) = misfits(&bounds, Some(code)).into_iter().next() {
         return Err(format!("{}; {}", misfit.what, misfit.why));
     }
+    // A state has no room for a slot more: what bypassing traffic has cached is not counted, and its slot is one like others.
+    let s1dss = match spec.axes.s1dss {
+        S1dss::Bypass => S1dss::Terminate,
+        other => other,
+    };
     let setup = Setup {
         bounds,
         hardware: spec.hardware,
-        axes: spec.axes,
+        axes: Axes { s1dss, ..spec.axes },
         threat: Threat::Honest,
         devices: Devices::Driven,
         caches: CacheMode::Saturated,
@@ -144,7 +149,8 @@ pub fn preparation(kind: OpKind, point: Point) -> Vec<Operation> {
     let reversed = |kind| measured(kind, point);
     match kind {
         OpKind::Attach | OpKind::Destroy => vec![reversed(OpKind::Detach)],
-        OpKind::Detach => Vec::new(),
+        OpKind::Translate => vec![reversed(OpKind::Bypass)],
+        OpKind::Detach | OpKind::Bypass => Vec::new(),
         OpKind::Lend => {
             let mut before = in_use();
             before.push(reversed(OpKind::Reclaim));
@@ -163,9 +169,12 @@ pub fn measured(kind: OpKind, Point { k, .. }: Point) -> Operation {
         OpKind::Bind | OpKind::Unbind => operation(kind, &[last, SPACE]),
         OpKind::Replace => operation(kind, &[last, OTHER, SPACE]),
         OpKind::Exit => operation(kind, &[SPACE]),
-        OpKind::Reclaim | OpKind::Lend | OpKind::Attach | OpKind::Detach => {
-            operation(kind, &[0, 0])
-        }
+        OpKind::Reclaim
+        | OpKind::Lend
+        | OpKind::Attach
+        | OpKind::Detach
+        | OpKind::Translate
+        | OpKind::Bypass => operation(kind, &[0, 0]),
         OpKind::Destroy => operation(kind, &[0]),
     }
 }

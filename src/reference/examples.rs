@@ -27,8 +27,8 @@ pub const EXAMPLES: &[Example] = &[
     example("pte(space, page) := ipa | global(ipa) | none", "guest.map", "pte(space, page) := none\npte(space, page) := ipa\npte(space, page) := global(ipa)"),
     example("cd(slot).word0 := valid(asid) | epd(asid) | invalid", "guest.bind", "let asid = asid(space)\ncd(slot).word0 := invalid\ncd(slot).word0 := epd(asid)\ncd(slot).word0 := valid(asid)"),
     example("cd(slot).word1 := ttb(space) | none", "guest.bind", "cd(slot).word1 := none\ncd(slot).word1 := ttb(space)"),
-    example("ste(device).word0 := nested(viommu) | abort", "host.attach", "ste(device).word0 := abort\nste(device).word0 := nested(viommu)"),
-    example("ste(device).word1 := eats(1) | eats(0)", "host.attach", "ste(device).word1 := eats(0)\nste(device).word1 := eats(1)"),
+    example("ste(device).word0 := nested(viommu) | s2_trans | abort", "host.attach", "ste(device).word0 := abort\nste(device).word0 := s2_trans\nste(device).word0 := nested(viommu)"),
+    example("ste(device).word1 := eats(1) | eats(0) | eats(1), s1dss(bypass) | eats(0), s1dss(bypass)", "host.attach", "ste(device).word1 := eats(0)\nste(device).word1 := eats(0), s1dss(bypass)\nste(device).word1 := eats(1)\nste(device).word1 := eats(1), s1dss(bypass)"),
     example("ste(device).word2 := vmid(viommu) | none", "host.attach", "ste(device).word2 := none\nste(device).word2 := vmid(viommu)"),
     example("s2(vm, ipa) := frame | none", "host.lend", "s2(vm, ipa) := none\ns2(vm, ipa) := frame"),
     example("insert TABLE(key, value)", "guest.bind", "insert slots(space, slot)"),
@@ -98,4 +98,6 @@ pub const EXAMPLES: &[Example] = &[
     example("attach(device, viommu)", "host.attach", "insert attached(viommu, device)"),
     example("detach(device, viommu)", "host.detach", "remove attached(viommu, device)"),
     example("destroy(viommu)", "host.destroy", "wait until attached(viommu) is empty"),
+    example("translate(device, viommu)", "host.translate", "ste(device).word1 := eats(1), s1dss(bypass)\nste(device).word0 := nested(viommu)"),
+    example("bypass(device, viommu)", "host.bypass", "ste(device).word0 := s2_trans\nste(device).word1 := eats(0)"),
 ];

@@ -195,6 +195,14 @@ impl<S: System> Model for Adapter<S> {
                 fine::<S, { PropertyId::Report.bit() }>,
             ),
             Property::always(PropertyId::Use.name(), fine::<S, { PropertyId::Use.bit() }>),
+            Property::always(
+                PropertyId::Tear.name(),
+                fine::<S, { PropertyId::Tear.bit() }>,
+            ),
+            Property::always(
+                PropertyId::Hitless.name(),
+                fine::<S, { PropertyId::Hitless.bit() }>,
+            ),
         ]
         .into_iter()
         .filter(|property| self.notes.asks(property.name))

@@ -106,6 +106,11 @@ const S1DSS: Words<S1dss> = &[
         S1dss::Ssid0,
         "it uses CD 0, traffic with SSID 0 aborts, and ATC_INV(slot) of SSID 0 finds nothing of it",
     ),
+    (
+        "bypass",
+        S1dss::Bypass,
+        "it bypasses stage 1 where word 1 of the STE says so, and under `s2_trans`; the slot with ssid 0 is that traffic's, and is not bound",
+    ),
 ];
 
 fn pairs<T: Copy>(words: Words<T>) -> Vec<(&'static str, T)> {

@@ -46,6 +46,7 @@ pub fn render(story: &Story) -> String {
                 line: row.source.as_ref().map(|(_, line)| *line),
                 what: story.says(row),
                 notes: &row.notes,
+                bytes: story.bytes_of(row),
             })
             .collect(),
         violated: &story.end,
@@ -54,6 +55,10 @@ pub fn render(story: &Story) -> String {
             removal: story.cause.removal(),
             text: &story.because,
             steps: named,
+        },
+        executed: Ran {
+            outcome: story.executed.name(),
+            text: story.executed.to_string(),
         },
         checked: Checked {
             software: story.steps.0,
@@ -81,6 +86,14 @@ struct Document<'a> {
     violated: &'a str,
     because: Because<'a>,
     checked: Checked,
+    executed: Ran,
+}
+
+/// What the engine made of it.
+#[derive(Serialize)]
+struct Ran {
+    outcome: &'static str,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -92,6 +105,9 @@ struct Step<'a> {
     line: Option<u32>,
     what: String,
     notes: &'a [String],
+    /// What is stored and queued, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bytes: Vec<&'a str>,
 }
 
 #[derive(Serialize)]

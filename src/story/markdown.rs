@@ -17,6 +17,9 @@ pub fn render(story: &Story) -> String {
         let source = row.source.as_ref();
         let source = source.map_or(String::new(), |(file, line)| format!("{file}:{line}"));
         let mut cell = escaped(&story.says(row));
+        for bytes in story.bytes_of(row) {
+            cell.push_str(&format!("<br>`{bytes}`"));
+        }
         for note in &row.notes {
             cell.push_str("<br>• ");
             cell.push_str(&escaped(note));
@@ -42,6 +45,11 @@ pub fn render(story: &Story) -> String {
         format!("**Because** {}.", escaped(&story.because)),
         String::new(),
         format!("Checked {}.", escaped(&story.certificate())),
+        String::new(),
+        format!(
+            "Executed on the engine: {}.",
+            escaped(&story.executed.to_string())
+        ),
         String::new(),
     ]);
     lines.join("\n")

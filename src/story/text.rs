@@ -37,6 +37,12 @@ pub fn render(story: &Story) -> String {
         let first = said.next().unwrap_or_default();
         lines.push(format!("{head}{:width$}{first}", "", width = at - left));
         lines.extend(said.map(|more| format!("{:at$}{more}", "")));
+        lines.extend(
+            story
+                .bytes_of(row)
+                .iter()
+                .map(|bytes| format!("{:left$}{bytes}", "")),
+        );
         for note in &row.notes {
             for (nth, part) in wrapped(note, room - 4).into_iter().enumerate() {
                 let mark = if nth == 0 { "  - " } else { "    " };
@@ -49,6 +55,7 @@ pub fn render(story: &Story) -> String {
         ("Violated", &*story.end),
         ("Because", &*story.because),
         ("Checked", &*story.certificate()),
+        ("Executed", &*format!("on the engine: {}", story.executed)),
     ] {
         let mut parts = wrapped(text, WIDTH - 10).into_iter();
         lines.push(format!("{title:8}  {}", parts.next().unwrap_or_default()));

@@ -1,6 +1,6 @@
 //! Instructions, and which of them others could notice.
 
-use super::{CommandExpr, Crossing, FixedSet, Operand, Pc, ReadExpr, Reg, Row, Word0};
+use super::{CommandExpr, Crossing, FixedSet, Operand, Pc, ReadExpr, Reg, Row, SteWord0, Word0};
 
 /// One instruction. `to` is where to go on when it is refused, fails, or finds nothing left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,19 +35,21 @@ pub enum Instr {
         /// The space whose tables it points to, or none.
         ttb: Option<Operand>,
     },
-    /// `ste(device).word0 := nested(viommu)` or `abort`: V, Config and the table pointer.
+    /// `ste(device).word0 := nested(viommu)`, `s2_trans` or `abort`: V, Config and the table pointer.
     SteWord0 {
         /// Whose stream.
         device: Operand,
-        /// The vIOMMU whose CD table it points to; none aborts.
-        table: Option<Operand>,
+        /// The new word.
+        value: SteWord0,
     },
-    /// `ste(device).word1 := eats(1)` or `eats(0)`.
+    /// `ste(device).word1 := eats(1)` or `eats(0)`, with `s1dss(bypass)` or without.
     SteWord1 {
         /// Whose stream.
         device: Operand,
         /// EATS.
         eats: bool,
+        /// S1DSS=0b01: traffic without SubstreamID bypasses stage 1.
+        bypass: bool,
     },
     /// `ste(device).word2 := vmid(viommu)` or `none`: S2VMID, and with it the stage 2 of that vIOMMU's VM.
     SteWord2 {

@@ -26,11 +26,15 @@ pub enum OpKind {
     Detach,
     /// `destroy(viommu)`, by the host
     Destroy,
+    /// `translate(device, viommu)`, by the host: the guest's STE goes from Config=bypass to stage 1
+    Translate,
+    /// `bypass(device, viommu)`, by the host: the inverse of translate
+    Bypass,
 }
 
 impl OpKind {
     /// All of them; guests' operations first.
-    pub const ALL: [OpKind; 11] = [
+    pub const ALL: [OpKind; 13] = [
         OpKind::Map,
         OpKind::Unmap,
         OpKind::Bind,
@@ -42,6 +46,8 @@ impl OpKind {
         OpKind::Attach,
         OpKind::Detach,
         OpKind::Destroy,
+        OpKind::Translate,
+        OpKind::Bypass,
     ];
 
     /// The name in spec files.
@@ -58,6 +64,8 @@ impl OpKind {
             OpKind::Attach => "attach",
             OpKind::Detach => "detach",
             OpKind::Destroy => "destroy",
+            OpKind::Translate => "translate",
+            OpKind::Bypass => "bypass",
         }
     }
 
@@ -75,7 +83,9 @@ impl OpKind {
             OpKind::Replace => &[Kind::Slot, Kind::Space, Kind::Space],
             OpKind::Exit => &[Kind::Space],
             OpKind::Reclaim | OpKind::Lend => &[Kind::Vm, Kind::Ipa],
-            OpKind::Attach | OpKind::Detach => &[Kind::Device, Kind::Viommu],
+            OpKind::Attach | OpKind::Detach | OpKind::Translate | OpKind::Bypass => {
+                &[Kind::Device, Kind::Viommu]
+            }
             OpKind::Destroy => &[Kind::Viommu],
         }
     }
@@ -89,7 +99,9 @@ impl OpKind {
             OpKind::Replace => &["slot", "space", "old"],
             OpKind::Exit => &["space"],
             OpKind::Reclaim | OpKind::Lend => &["vm", "ipa"],
-            OpKind::Attach | OpKind::Detach => &["device", "viommu"],
+            OpKind::Attach | OpKind::Detach | OpKind::Translate | OpKind::Bypass => {
+                &["device", "viommu"]
+            }
             OpKind::Destroy => &["viommu"],
         }
     }

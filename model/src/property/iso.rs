@@ -1,8 +1,8 @@
 //! P-ISO: isolation of VMs.
 
-use vocab::{Ipa, Page, PropertyId, Slot, Viommu, Vm};
+use vocab::{Ipa, PropertyId, Slot, Viommu, Vm};
 
-use super::{Judged, Property};
+use super::{Judged, Property, reached};
 use crate::caches::values;
 use crate::machine::Machine;
 use crate::state::State;
@@ -13,19 +13,9 @@ pub const PROPERTY: Property = Property {
     source: "include/uapi/linux/iommufd.h: struct iommu_viommu_alloc, \"a security-isolated slice\"; Arm IHI 0070 G.b, 3.17 \"TLB tagging\"",
     witness: "devices of two VMs can reach something at the same time, or a device has moved to another vIOMMU",
     broken_by: "specs/mutants/vmid-reused-unflushed.toml",
-    holds: Some(holds),
+    holds: Some(|machine, state| reached::holds(PropertyId::Iso, machine, state)),
     judged: Judged::Always,
 };
-
-fn holds(machine: &Machine, state: &State) -> bool {
-    (0..machine.slots())
-        .map(Slot)
-        .filter(|&slot| machine.may_request(state, slot))
-        .all(|slot| {
-            let own = own_frames(machine, state, slot);
-            (0..machine.bounds.pages).all(|page| machine.reach(state, slot, Page(page)) & !own == 0)
-        })
-}
 
 /// The frames that belong to the VMs which a slot's device serves, whether lent to them now or not.
 pub(crate) fn own_frames(machine: &Machine, state: &State, slot: Slot) -> u8 {

@@ -5,7 +5,7 @@
 
 use vocab::{Page, PropertyId, Slot, Space};
 
-use super::{Judged, Property};
+use super::{Judged, Property, reached};
 use crate::caches::values;
 use crate::machine::Machine;
 use crate::state::{State, leaf};
@@ -17,23 +17,15 @@ pub const PROPERTY: Property = Property {
     source: "Arm IHI 0070 G.b, 4.4 \"TLB invalidation\", 4.5 \"ATS and PRI\"; include/uapi/linux/iommufd.h: IOMMU_HWPT_INVALIDATE",
     witness: "an unmap or exit that issued a command has returned, of a space that is bound to a slot which its device may use",
     broken_by: "specs/corpus/b01-atc-before-tlbi.toml",
-    holds: Some(holds),
+    holds: Some(|machine, state| reached::holds(PropertyId::S1, machine, state)),
     judged: Judged::UnlessHostile,
 };
 
-fn holds(machine: &Machine, state: &State) -> bool {
-    (0..machine.slots())
-        .map(Slot)
-        .filter(|&slot| machine.may_request(state, slot))
-        .all(|slot| {
-            (0..machine.bounds.pages)
-                .map(Page)
-                .all(|page| machine.reach(state, slot, page) & !granted(state, slot, page) == 0)
-        })
-}
-
-/// The union of the grants of all spaces bound to a slot.
-pub(crate) fn granted(state: &State, slot: Slot, page: Page) -> u8 {
+/// The union of the grants of all spaces bound to a slot. Traffic that bypasses stage 1 needs none.
+pub(crate) fn granted(machine: &Machine, state: &State, slot: Slot, page: Page) -> u8 {
+    if machine.bypasses_stage_1(slot) {
+        return u8::MAX;
+    }
     values(state.ghost.bound[slot.index()]).fold(0, |frames, space| {
         frames | state.ghost.grant[leaf(Space(space), page)]
     })

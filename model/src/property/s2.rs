@@ -1,9 +1,8 @@
 //! P-S2: stage-2 freshness.
 
-use vocab::{Page, PropertyId, Slot, Viommu};
+use vocab::{PropertyId, Slot, Viommu};
 
-use super::iso::own_frames;
-use super::{Judged, Property};
+use super::{Judged, Property, reached};
 use crate::caches::values;
 use crate::machine::Machine;
 use crate::state::State;
@@ -15,20 +14,9 @@ pub const PROPERTY: Property = Property {
              drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c: arm_smmu_domain_inv_range",
     witness: "a reclaim has returned of a page to which a stage 1 in use may map",
     broken_by: "specs/corpus/b26-reclaim-s2-only.toml",
-    holds: Some(holds),
+    holds: Some(|machine, state| reached::holds(PropertyId::S2, machine, state)),
     judged: Judged::Always,
 };
-
-fn holds(machine: &Machine, state: &State) -> bool {
-    (0..machine.slots())
-        .map(Slot)
-        .filter(|&slot| machine.may_request(state, slot))
-        .all(|slot| {
-            let reclaimed = own_frames(machine, state, slot) & !lent(machine, state, slot);
-            (0..machine.bounds.pages)
-                .all(|page| machine.reach(state, slot, Page(page)) & reclaimed == 0)
-        })
-}
 
 /// The frames lent to the VMs that a slot's device serves.
 pub(crate) fn lent(machine: &Machine, state: &State, slot: Slot) -> u8 {

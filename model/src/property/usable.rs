@@ -23,8 +23,8 @@ pub const PROPERTY: Property = Property {
 /// A page that a slot may use, and nobody is about to take away.
 #[derive(Clone, Copy)]
 pub(crate) struct InUse {
-    slot: Slot,
-    space: Space,
+    pub slot: Slot,
+    pub space: Space,
     page: Page,
     /// What it is mapped to, as a set of frames; there is one.
     frames: u8,

@@ -1,15 +1,15 @@
 //! What is wrong with a state, in one sentence.
 
-use vocab::{Asid, Frame, Ipa, Page, PropertyId, Slot, Space, Viommu, Vm, Vmid};
+use vocab::{Asid, Device, Frame, Ipa, Page, PropertyId, Slot, Space, Viommu, Vm, Vmid};
 
-use super::names::asid_name;
+use super::names::{asid_name, cd_word0, cd_word1, ste_word0, ste_word1, ste_word2};
 use super::retrace::retrace;
 use super::text;
 use super::untrue::Untrue;
 use crate::caches::{GLOBAL, atc_tag, cd1, descriptor_values, tag, values};
 use crate::machine::Machine;
 use crate::program::Start;
-use crate::property::{alias, cfg, iso, s1, s2};
+use crate::property::{alias, cfg, hitless, iso, s1, s2, tear};
 use crate::state::State;
 use crate::step::Step;
 
@@ -39,6 +39,8 @@ pub(super) fn violation(
             "what was set up cannot be used: memory does not lead to a page that is mapped and bound"
                 .to_owned(),
         ),
+        PropertyId::Tear => mixture(machine, state),
+        PropertyId::Hitless => disturbed(machine, state),
         PropertyId::Live => everybody_waits(machine, state),
     };
     found.unwrap_or_else(|| format!("nothing is wrong with {}", property.name()))
@@ -71,6 +73,10 @@ fn reaching(machine: &Machine, state: &State, slot: Slot, page: Page, frame: Fra
         .find(|(vmid, asid)| caches.tlb[tag(*vmid, *asid, page)] >> frame.0 & 1 == 1)
         .map(|(vmid, asid)| format!("the TLB ({vmid} {})", asid_name(asid)));
     let atc = caches.atc[atc_tag(slot, page)] >> frame.0 & 1 == 1;
+    let tlb = match machine.bypasses_stage_1(slot) && !atc {
+        true => Some("stage 2 alone".to_owned()),
+        false => tlb,
+    };
     let through = match (tlb, atc) {
         (Some(tlb), false) => tlb,
         (Some(tlb), true) => format!("{tlb} and its ATC"),
@@ -81,7 +87,7 @@ fn reaching(machine: &Machine, state: &State, slot: Slot, page: Page, frame: Fra
 }
 
 fn old_mapping(machine: &Machine, state: &State) -> Option<String> {
-    let wrong = |slot, page| !s1::granted(state, slot, page);
+    let wrong = |slot, page| !s1::granted(machine, state, slot, page);
     let (slot, page, frame) = reached(machine, state, wrong)?;
     let reaching = reaching(machine, state, slot, page, frame);
     Some(format!("{reaching}, which no space bound there grants"))
@@ -171,6 +177,41 @@ fn two_spaces(machine: &Machine, state: &State) -> Option<String> {
             let spaces = listed(spaces.collect())?;
             Some(format!("{vmid} {asid} names the tables of {spaces}"))
         })
+}
+
+fn mixture(machine: &Machine, state: &State) -> Option<String> {
+    let stream = (0..machine.bounds.devices).map(Device).find_map(|device| {
+        let (word0, word1, word2) = tear::torn_stream(machine, state, device)?;
+        let words = [ste_word0(word0), ste_word1(word1), ste_word2(word2)].join(", ");
+        Some(format!(
+            "an STE of {device} that is a mixture may be in use: {words}"
+        ))
+    });
+    let descriptor = || {
+        (0..machine.slots()).map(Slot).find_map(|slot| {
+            let (word0, word1) = tear::torn_descriptor(machine, state, slot)?;
+            let (name, words) = (machine.slot_name(slot), [cd_word0(word0), cd_word1(word1)]);
+            let words = words.join(", ");
+            Some(format!(
+                "a CD of {name} that is a mixture may be in use: {words}"
+            ))
+        })
+    };
+    stream.or_else(descriptor)
+}
+
+fn disturbed(machine: &Machine, state: &State) -> Option<String> {
+    let stream = hitless::disturbed_stream(machine, state).map(|device| {
+        format!("{device}'s traffic without ssid, which bypasses stage 1, may meet an STE that does not let it through to its stage 2")
+    });
+    let slot = || {
+        let in_use = hitless::disturbed_slot(machine, state)?;
+        let (slot, space) = (machine.slot_name(in_use.slot), in_use.space);
+        Some(format!(
+            "{slot}'s traffic may meet an STE or a CD that does not lead to {space}, to which it is bound"
+        ))
+    };
+    stream.or_else(slot)
 }
 
 fn everybody_waits(machine: &Machine, state: &State) -> Option<String> {

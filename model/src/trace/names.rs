@@ -2,7 +2,9 @@
 
 use vocab::{Asid, Command, Device, Frame, Ipa, Page, Slot, Space, Ssid, Viommu, Vm, Vmid};
 
-use crate::caches::{Caches, GLOBAL, atc_tag, cd0, cd1, s1_bit, s2_tag, ste0, ste2, tag, values};
+use crate::caches::{
+    Caches, GLOBAL, atc_tag, cd0, cd1, s1_bit, s2_tag, ste0, ste1, ste2, tag, values,
+};
 use crate::command::{GUEST_VMID, Tags, ssid_0_tag};
 use crate::machine::{Machine, limit};
 use crate::program::Kind;
@@ -113,7 +115,7 @@ impl Machine {
             let place = device.index();
             for words in [
                 list(values(caches.ste0[place]), ste_word0),
-                list(values(caches.ste1[place]), |eats| format!("EATS={eats}")),
+                list(values(caches.ste1[place]), ste_word1),
                 list(values(caches.ste2[place]), ste_word2),
             ] {
                 entries.extend(words.map(|words| (STE, format!("{device}: {words}"))));
@@ -142,6 +144,10 @@ impl Machine {
                 let frames = frames(caches.s2[s2_tag(vmid, ipa)]);
                 entries.extend(frames.map(|to| (STAGE_2, format!("{vmid} {ipa} -> {to}"))));
             }
+            let owners = list(values(caches.s2_tables[vmid.index()]), |vm| {
+                Vm(vm).to_string()
+            });
+            entries.extend(owners.map(|of| (STAGE_2, format!("{vmid} tables -> memory of {of}"))));
         }
         for (name, cell) in self.tagged() {
             entries.extend(frames(caches.tlb[cell]).map(|to| (TLB, format!("{name} -> {to}"))));
@@ -236,7 +242,7 @@ pub(super) fn cache_of(caches: &Caches) -> &'static str {
         STE
     } else if some(&caches.cd0) || some(&caches.cd1) {
         CD
-    } else if some(&caches.s2) {
+    } else if some(&caches.s2) || some(&caches.s2_tables) {
         STAGE_2
     } else if some(&caches.tlb) {
         TLB
@@ -250,17 +256,22 @@ pub(super) fn cache_of(caches: &Caches) -> &'static str {
 pub(super) fn ste_word0(value: u8) -> String {
     match value {
         ste0::ABORT => "abort".to_owned(),
+        ste0::S2_TRANS => "stage 2 only".to_owned(),
         table => format!("CD table of {}", Viommu(table - ste0::nested(Viommu(0)))),
     }
 }
 
+pub(super) fn ste_word1(value: u8) -> String {
+    let (eats, bypass) = ste1::decode(value);
+    let s1dss = if bypass { " S1DSS=bypass" } else { "" };
+    format!("EATS={}{s1dss}", eats as u8)
+}
+
 pub(super) fn ste_word2(value: u8) -> String {
-    if value == ste2::NONE {
-        return "no S2VMID".to_owned();
+    match ste2::decode(value) {
+        None => "no S2VMID".to_owned(),
+        Some((vmid, vm)) => format!("{vmid} stage 2 of {vm}"),
     }
-    let pair = value - ste2::new(Vmid(0), Vm(0));
-    let (vmid, vm) = (Vmid(pair / limit::VMS as u8), Vm(pair % limit::VMS as u8));
-    format!("{vmid} stage 2 of {vm}")
 }
 
 pub(super) fn cd_word0(value: u8) -> String {

@@ -2,7 +2,7 @@
 
 use vocab::{Asid, Device, Ipa, Page, Slot, Space, Viommu, Vm, Vmid};
 
-use super::names::{cd_word0, cd_word1, leaf_entry, ste_word0, ste_word2};
+use super::names::{cd_word0, cd_word1, leaf_entry, ste_word0, ste_word1, ste_word2};
 use crate::machine::Machine;
 use crate::state::{Memory, State, descriptor, leaf};
 
@@ -46,11 +46,7 @@ pub fn written(machine: &Machine, before: &State, after: &State) -> Vec<String> 
         let place = device.index();
         let words = [
             (old.ste0[place], new.ste0[place], ste_word0(new.ste0[place])),
-            (
-                old.ste1[place],
-                new.ste1[place],
-                format!("EATS={}", new.ste1[place]),
-            ),
+            (old.ste1[place], new.ste1[place], ste_word1(new.ste1[place])),
             (old.ste2[place], new.ste2[place], ste_word2(new.ste2[place])),
         ];
         for (old, new, text) in words {

@@ -13,12 +13,14 @@ pub enum PropertyId {
     Scope,
     Report,
     Use,
+    Tear,
+    Hitless,
     Live,
 }
 
 impl PropertyId {
     /// All of them, in the order of reports.
-    pub const ALL: [PropertyId; 10] = [
+    pub const ALL: [PropertyId; 12] = [
         PropertyId::S1,
         PropertyId::Cfg,
         PropertyId::Iso,
@@ -28,6 +30,8 @@ impl PropertyId {
         PropertyId::Scope,
         PropertyId::Report,
         PropertyId::Use,
+        PropertyId::Tear,
+        PropertyId::Hitless,
         PropertyId::Live,
     ];
 
@@ -43,6 +47,8 @@ impl PropertyId {
             PropertyId::Scope => "P-SCOPE",
             PropertyId::Report => "P-REPORT",
             PropertyId::Use => "P-USE",
+            PropertyId::Tear => "P-TEAR",
+            PropertyId::Hitless => "P-HITLESS",
             PropertyId::Live => "P-LIVE",
         }
     }

@@ -1,11 +1,13 @@
 //! Measured values beside what they should be.
 //!
-//! Times: rounds of all cases in turn, and the best round of each, so that neighbours on the machine disturb all alike. Instructions:
+//! Times: rounds of all cases in turn, and the best of each, so that neighbours on the machine disturb all alike. Instructions:
 //! this program runs itself under valgrind's callgrind, twice a case, and divides the difference; these counts do not move with the
 //! neighbours. Without valgrind they are left out, and that is said.
 //!
 //! `cargo bench --bench targets`; `-- --quick` for one short round.
 
+#[path = "support/config_only.rs"]
+mod config_only;
 mod support;
 
 use std::hint::black_box;
@@ -13,8 +15,9 @@ use std::process::Command as Process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use engine::cache::{Caches, Fast, Leaf, NoCaches, Space, Table, TableOf};
-use engine::layout::{Command, Granule, RangeHint};
+use config_only::ConfigOnly;
+use engine::cache::{Caches, Fast, NoCaches};
+use engine::layout::{Command, RangeHint};
 use engine::{Asid, Iova, Tbu, Transaction, Vmid};
 use support::{Machine, Memory, machine};
 use vm_memory::{GuestAddress, Iotlb, Permissions};
@@ -33,6 +36,35 @@ fn sum<C: Caches>(tbu: &mut Tbu<'_, Memory, C>, transactions: &[Transaction], ti
                 Ok(translation) => sum ^= translation.pa.0,
                 Err(refusal) => panic!("{refusal:?}"),
             }
+        }
+    }
+    sum
+}
+
+/// The same in batches, as a device with a queue of requests would.
+fn sum_all<C: Caches>(
+    tbu: &mut Tbu<'_, Memory, C>,
+    transactions: &[Transaction],
+    times: usize,
+) -> u64 {
+    let mut burst = tbu.burst();
+    let mut answers = Vec::with_capacity(64);
+    let mut sum = 0;
+    let requests = transactions.chunks(64).cycle();
+    let mut left = times;
+    for request in requests {
+        let request = &request[..left.min(request.len())];
+        left -= request.len();
+        answers.clear();
+        burst.translate_all(request, &mut answers);
+        for answer in &answers {
+            match answer {
+                Ok(translation) => sum ^= translation.pa.0,
+                Err(refusal) => panic!("{refusal:?}"),
+            }
+        }
+        if left == 0 {
+            break;
         }
     }
     sum
@@ -74,81 +106,9 @@ fn nh_va(transaction: &Transaction) -> Command {
 
 /// Caches that have seen `pages` pages.
 fn filled(machine: &Machine, pages: u64, caches: Fast) -> Fast {
-    // The caches of a TBU are its own: learn in a second set by translating through it.
-    let mut learner = Learner(caches);
-    let mut tbu = machine.smmu.tbu_with(&mut learner).expect("seats");
+    let mut tbu = machine.smmu.tbu_with(caches).expect("seats");
     black_box(sum(&mut tbu, &machine.transactions, pages as usize));
-    drop(tbu);
-    learner.0
-}
-
-struct Learner(Fast);
-
-macro_rules! forward {
-    ($($name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
-        impl Caches for &mut Learner {$(
-            fn $name(&mut self, $($argument: $type),*) $(-> $result)? {
-                self.0.$name($($argument),*)
-            }
-        )*}
-    };
-}
-
-forward! {
-    route(transaction: &Transaction) -> Option<engine::Translation>;
-    keep_route(transaction: &Transaction, stream: &engine::Stream, context: Option<&engine::Context>);
-    stream(sid: engine::StreamId) -> Option<engine::Stream>;
-    keep_stream(sid: engine::StreamId, stream: &engine::Stream);
-    context(sid: engine::StreamId, index: u32) -> Option<engine::Context>;
-    keep_context(sid: engine::StreamId, index: u32, context: &engine::Context);
-    translation(space: Space, va: u64) -> Option<Leaf>;
-    keep_translation(space: Space, va: u64, leaf: &Leaf);
-    stage2(vmid: Vmid, ipa: u64) -> Option<Leaf>;
-    keep_stage2(vmid: Vmid, ipa: u64, leaf: &Leaf);
-    table(of: TableOf, granule: Granule, start_level: u8, input: u64) -> Option<Table>;
-    keep_table(of: TableOf, granule: Granule, input: u64, table: &Table);
-    invalidate(command: &Command);
-    clear();
-}
-
-/// Remembers STEs and CDs and nothing else: every translation reads all 24 descriptors.
-struct ConfigOnly(Fast);
-
-impl Caches for ConfigOnly {
-    fn route(&mut self, _: &Transaction) -> Option<engine::Translation> {
-        None
-    }
-    fn keep_route(&mut self, _: &Transaction, _: &engine::Stream, _: Option<&engine::Context>) {}
-    fn stream(&mut self, sid: engine::StreamId) -> Option<engine::Stream> {
-        self.0.stream(sid)
-    }
-    fn keep_stream(&mut self, sid: engine::StreamId, stream: &engine::Stream) {
-        self.0.keep_stream(sid, stream);
-    }
-    fn context(&mut self, sid: engine::StreamId, index: u32) -> Option<engine::Context> {
-        self.0.context(sid, index)
-    }
-    fn keep_context(&mut self, sid: engine::StreamId, index: u32, context: &engine::Context) {
-        self.0.keep_context(sid, index, context);
-    }
-    fn translation(&mut self, _: Space, _: u64) -> Option<Leaf> {
-        None
-    }
-    fn keep_translation(&mut self, _: Space, _: u64, _: &Leaf) {}
-    fn stage2(&mut self, _: Vmid, _: u64) -> Option<Leaf> {
-        None
-    }
-    fn keep_stage2(&mut self, _: Vmid, _: u64, _: &Leaf) {}
-    fn table(&mut self, _: TableOf, _: Granule, _: u8, _: u64) -> Option<Table> {
-        None
-    }
-    fn keep_table(&mut self, _: TableOf, _: Granule, _: u64, _: &Table) {}
-    fn invalidate(&mut self, command: &Command) {
-        self.0.invalidate(command);
-    }
-    fn clear(&mut self) {
-        self.0.clear();
-    }
+    tbu.into_caches()
 }
 
 /// What is timed or counted: does it so many times.
@@ -158,21 +118,41 @@ fn invalidations<'a>(
     mut caches: Fast,
     mut command: impl FnMut(usize) -> Command + 'a,
 ) -> Box<dyn FnMut(usize) -> u64 + 'a> {
+    let mut at = 0;
     Box::new(move |times| {
-        for step in 0..times {
+        for step in at..at + times {
             caches.invalidate(black_box(&command(step)));
         }
+        at += times;
         caches.over_invalidations()
     })
 }
 
+/// Does a case's next so many transactions at each call.
+fn onwards<'a>(
+    transactions: &'a [Transaction],
+    mut run: impl FnMut(&[Transaction], usize) -> u64 + 'a,
+) -> Box<dyn FnMut(usize) -> u64 + 'a> {
+    let mut at = 0;
+    Box::new(move |times| {
+        let from = at % transactions.len();
+        at += times;
+        run(&transactions[from..], times)
+    })
+}
+
 /// Every case that is timed, with its target in nanoseconds.
-fn cases<'a>(machine: &'a Machine, large: &'a Machine) -> Vec<Case<'a>> {
+fn cases<'a>(machine: &'a Machine, large: &'a Machine, huge: &'a Machine) -> Vec<Case<'a>> {
     let transactions = &machine.transactions[..];
     let tbu = |caches| machine.smmu.tbu_with(caches).expect("seats");
     let mut hit = tbu(Fast::new(14, 11, 11));
     let mut dependent = tbu(Fast::new(14, 11, 11));
     let mut miss = tbu(Fast::new(3, 3, 11));
+    let mut batched = tbu(Fast::new(3, 3, 11));
+    let cold = |caches| huge.smmu.tbu_with(caches).expect("seats");
+    let (mut cold, mut cold_batched) = (cold(Fast::new(3, 3, 14)), cold(Fast::new(3, 3, 14)));
+    let warm = |caches| large.smmu.tbu_with(caches).expect("seats");
+    let (mut warm, mut warm_batched) = (warm(Fast::new(3, 3, 11)), warm(Fast::new(3, 3, 11)));
     let config_only = ConfigOnly(Fast::new(3, 3, 3));
     let mut walk = machine.smmu.tbu_with(config_only).expect("seats");
     let mut nothing = machine.smmu.tbu_with(NoCaches).expect("seats");
@@ -198,7 +178,7 @@ fn cases<'a>(machine: &'a Machine, large: &'a Machine) -> Vec<Case<'a>> {
         (
             "TLB hit, 8 K entries",
             8.0,
-            Box::new(move |times| sum(&mut hit, transactions, times)),
+            onwards(transactions, move |some, times| sum(&mut hit, some, times)),
         ),
         (
             "TLB hit, each waiting for the last",
@@ -208,12 +188,47 @@ fn cases<'a>(machine: &'a Machine, large: &'a Machine) -> Vec<Case<'a>> {
         (
             "nested miss, tables remembered",
             30.0,
-            Box::new(move |times| sum(&mut miss, transactions, times)),
+            onwards(transactions, move |some, times| sum(&mut miss, some, times)),
+        ),
+        (
+            "nested miss, tables remembered, in batches",
+            f64::NAN,
+            onwards(transactions, move |some, times| {
+                sum_all(&mut batched, some, times)
+            }),
+        ),
+        (
+            "nested miss, 64 K pages",
+            f64::NAN,
+            onwards(&large.transactions, move |some, times| {
+                sum(&mut warm, some, times)
+            }),
+        ),
+        (
+            "nested miss, 64 K pages, in batches",
+            f64::NAN,
+            onwards(&large.transactions, move |some, times| {
+                sum_all(&mut warm_batched, some, times)
+            }),
+        ),
+        (
+            "nested miss, 1 M pages",
+            f64::NAN,
+            onwards(&huge.transactions, move |some, times| {
+                sum(&mut cold, some, times)
+            }),
+        ),
+        (
+            "nested miss, 1 M pages, in batches",
+            f64::NAN,
+            onwards(&huge.transactions, move |some, times| {
+                sum_all(&mut cold_batched, some, times)
+            }),
         ),
         (
             "nested miss, all 24 reads",
             60.0,
-            Box::new(move |times| sum(&mut walk, transactions, times)),
+            onwards(transactions, move |some, times| sum(&mut walk, some, times)),
         ),
         (
             "nested, nothing remembered: STE and CD too",
@@ -277,17 +292,21 @@ fn cases<'a>(machine: &'a Machine, large: &'a Machine) -> Vec<Case<'a>> {
     ]
 }
 
-/// The best of all rounds, a case, in nanoseconds each.
-fn times(cases: &mut [Case<'_>], rounds: usize, each: usize) -> Vec<f64> {
+/// Of a case, what is timed at a time: less than a scheduler's time slice.
+const SLICE: usize = 8192;
+
+/// The best slice of all rounds, a case, in nanoseconds each. A round of a case begins with a slice that is not timed, so that a
+/// processor's caches forget the case before.
+fn times(cases: &mut [Case<'_>], rounds: usize) -> Vec<f64> {
     let mut best = vec![f64::INFINITY; cases.len()];
-    for (_, _, case) in cases.iter_mut() {
-        black_box(case(each));
-    }
     for _ in 0..rounds {
         for (best, (_, _, case)) in best.iter_mut().zip(cases.iter_mut()) {
-            let began = Instant::now();
-            black_box(case(each));
-            *best = best.min(began.elapsed().as_secs_f64() * 1e9 / each as f64);
+            black_box(case(SLICE));
+            for _ in 0..8 {
+                let began = Instant::now();
+                black_box(case(SLICE));
+                *best = best.min(began.elapsed().as_secs_f64() * 1e9 / SLICE as f64);
+            }
         }
     }
     best
@@ -345,7 +364,7 @@ fn instructions(case: usize, times: usize) -> Option<f64> {
 }
 
 /// Cases whose instructions are counted, with their targets.
-const COUNTED: [(usize, f64); 3] = [(0, 120.0), (2, 600.0), (3, f64::NAN)];
+const COUNTED: [(usize, f64); 4] = [(0, 120.0), (2, 600.0), (3, f64::NAN), (8, f64::NAN)];
 
 fn verdict(measured: f64, target: f64) -> &'static str {
     if target.is_nan() {
@@ -378,7 +397,7 @@ fn main() {
         let [case, times] =
             [1, 2].map(|next| arguments[at + next].parse::<usize>().expect("numbers"));
         let machine = machine(PAGES);
-        let mut cases = cases(&machine, &machine);
+        let mut cases = cases(&machine, &machine, &machine);
         black_box(cases[case].2(2 * PAGES as usize));
         black_box(cases[case].2(times));
         return;
@@ -386,11 +405,11 @@ fn main() {
     let quick = arguments
         .iter()
         .any(|argument| argument == "--quick" || argument == "--test");
-    let (machine, large) = (machine(PAGES), machine(65536));
-    let mut all = cases(&machine, &large);
-    let (rounds, each) = if quick { (1, 16384) } else { (15, 65536) };
+    let (machine, large, huge) = (machine(PAGES), machine(65536), machine(1 << 20));
+    let mut all = cases(&machine, &large, &huge);
+    let rounds = if quick { 1 } else { 25 };
     println!("{:<52} {:>9} {:<6} {:>6}", "", "measured", "", "target");
-    for (measured, (name, target, _)) in times(&mut all, rounds, each).into_iter().zip(&all) {
+    for (measured, (name, target, _)) in times(&mut all, rounds).into_iter().zip(&all) {
         print(name, "ns", measured, *target);
     }
     let lasting = Duration::from_millis(if quick { 50 } else { 700 });

@@ -151,10 +151,16 @@ impl Reader<'_> {
             .store(AWAY, Ordering::Release);
     }
 
+    /// Whether there is something new.
+    #[inline]
+    pub fn is_behind(&self) -> bool {
+        self.broadcast.position() != self.position
+    }
+
     /// Applies what is new. Called between transactions: what the last one translated is not used any more.
     #[inline]
     pub fn refresh(&mut self, apply: impl FnMut(Message)) {
-        if self.broadcast.position() != self.position {
+        if self.is_behind() {
             self.catch_up(apply);
         }
     }

@@ -17,11 +17,13 @@ pub use fast::Fast;
 pub use levels::Levels;
 pub use none::NoCaches;
 
-use crate::access::{Rights, Transaction, Translation};
+use crate::access::{Access, Rights, Transaction, Translation};
 use crate::context::{Context, Inherited};
+use crate::fault::Fault;
 use crate::ids::{Asid, StreamId, Vmid};
-use crate::layout::{Command, Granule};
+use crate::layout::Command;
 use crate::stream::Stream;
+use crate::tables::Tables;
 
 /// Whose virtual addresses: the tag of stage-1 and combined translations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +32,16 @@ pub struct Space {
     pub vmid: Vmid,
     /// Which of its address spaces. Global entries are found from every one of the same VMID.
     pub asid: Asid,
+}
+
+impl Space {
+    /// Of what a CD translates, reached through an STE.
+    pub const fn of(stream: &Stream, context: &Context) -> Self {
+        Space {
+            vmid: stream.vmid,
+            asid: context.asid,
+        }
+    }
 }
 
 /// A translated page: the smaller of what the stages map.
@@ -70,60 +82,130 @@ pub struct Table {
     pub inherited: Inherited,
 }
 
-/// Where a table was found, and what it is looked up with.
+/// Where a StreamID and a SubstreamID lead to: what the rules of both made of STE and CD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableOf {
-    /// Stage-1 tables of a space.
-    Stage1(Space),
-    /// Stage-2 tables of a VMID.
-    Stage2(Vmid),
+pub struct Route {
+    /// An STE with a stage that translates.
+    pub stream: Stream,
+    /// The CD, unless stage 1 is skipped.
+    pub context: Option<Context>,
+}
+
+impl Route {
+    /// Whose virtual addresses are translated, if stage 1 is not skipped.
+    pub fn space(&self) -> Option<Space> {
+        self.context
+            .as_ref()
+            .map(|context| Space::of(&self.stream, context))
+    }
+}
+
+/// Where and when caches found a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub(crate) at: u8,
+    pub(crate) moment: u64,
+}
+
+/// What a look-up that did not succeed has found out, for whoever goes on from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// Nothing.
+    Unknown,
+    /// The route is known and up to date, and at its end no translation allows the access.
+    Absent(Place),
+}
+
+/// STEs by StreamID, or CDs by StreamID and index.
+pub trait Structures<K, V> {
+    /// The structure that is remembered, or what `fetch` yields, which may be remembered from then on. `room` is for those that
+    /// nothing remembers.
+    ///
+    /// # Errors
+    /// What `fetch` failed with; nothing is remembered.
+    fn get<'c>(
+        &'c mut self,
+        key: K,
+        room: &'c mut Option<V>,
+        fetch: impl FnOnce() -> Result<V, Fault>,
+    ) -> Result<&'c V, Fault>;
+}
+
+/// What walks yield. Virtual addresses are used without their top byte.
+pub trait Pages {
+    /// Whose translations and tables, found once for several look-ups. Good until something is invalidated.
+    type Owner: Copy;
+
+    /// The owner of a space's stage-1 tables, and of its stage-1 or combined translations.
+    fn space(&mut self, space: Space) -> Self::Owner;
+    /// The owner of a VMID's stage-2 tables and translations.
+    fn vm(&mut self, vmid: Vmid) -> Self::Owner;
+
+    /// A virtual address's translation.
+    fn translation(&mut self, space: Self::Owner, va: u64) -> Option<Leaf>;
+    /// Remembers it.
+    fn keep_translation(&mut self, space: Self::Owner, va: u64, leaf: &Leaf);
+
+    /// An intermediate address's translation.
+    fn stage2(&mut self, vm: Self::Owner, ipa: u64) -> Option<Leaf>;
+    /// Remembers it.
+    fn keep_stage2(&mut self, vm: Self::Owner, ipa: u64, leaf: &Leaf);
+
+    /// The deepest of a space's tables that is known on the way to `va`, below the start level.
+    fn table1(&mut self, space: Self::Owner, tables: &Tables, va: u64) -> Option<Table>;
+    /// Remembers it.
+    fn keep_table1(&mut self, space: Self::Owner, tables: &Tables, va: u64, table: &Table);
+
+    /// The deepest of a VM's tables that is known on the way to `ipa`, below the start level.
+    fn table2(&mut self, vm: Self::Owner, tables: &Tables, ipa: u64) -> Option<Table>;
+    /// Remembers it.
+    fn keep_table2(&mut self, vm: Self::Owner, tables: &Tables, ipa: u64, table: &Table);
+}
+
+/// What a translation looks things up in. Apart, so that an STE and a CD can be used where they are kept while pages are remembered.
+#[derive(Debug)]
+pub struct Parts<'c, S, C, P> {
+    /// STEs.
+    pub streams: S,
+    /// CDs.
+    pub contexts: C,
+    /// Level-1 descriptors of both; `None` where they are read anew each time.
+    pub levels: Option<&'c mut Levels>,
+    /// Translations and tables.
+    pub pages: P,
 }
 
 /// Storage for everything that the architecture lets an SMMU cache.
 ///
 /// Each `keep` may be ignored, and what was kept may be gone at any time. What is found must be what was kept, unless an
-/// invalidation that hits it came between. Virtual addresses are used without their top byte.
+/// invalidation that hits it came between.
 pub trait Caches {
+    /// Whether routes are remembered; else nobody needs to put one together.
+    const ROUTES: bool;
+
     /// A translation without any further look-up: for streams whose route through STE and CD is remembered.
-    fn route(&mut self, transaction: &Transaction) -> Option<Translation>;
-    /// Remembers that transactions of this StreamID and SubstreamID go through `space` (`None`: through stage 2 of the stream alone).
-    fn keep_route(&mut self, transaction: &Transaction, stream: &Stream, context: Option<&Context>);
+    ///
+    /// # Errors
+    /// [`Missed`]: what is known of the transaction nonetheless.
+    fn route(&mut self, transaction: &Transaction) -> Result<Translation, Missed>;
+    /// Remembers where transactions of this StreamID and SubstreamID lead to.
+    fn keep_route(&mut self, transaction: &Transaction, route: &Route);
+    /// The route of a look-up that failed, the right that the access needs, and what is remembered along the route; unless something
+    /// has come between.
+    fn resume(&mut self, place: Place, access: Access) -> Option<(&Route, Rights, impl Pages)>;
 
-    /// The STE of a StreamID.
-    fn stream(&mut self, sid: StreamId) -> Option<Stream>;
-    /// Remembers it.
-    fn keep_stream(&mut self, sid: StreamId, stream: &Stream);
+    /// Whether so many tables are known that their descriptors hardly stay in a processor's caches.
+    fn spread_out(&self) -> bool;
 
-    /// The CD with this index, reached through a StreamID.
-    fn context(&mut self, sid: StreamId, index: u32) -> Option<Context>;
-    /// Remembers it.
-    fn keep_context(&mut self, sid: StreamId, index: u32, context: &Context);
-
-    /// A virtual address's translation.
-    fn translation(&mut self, space: Space, va: u64) -> Option<Leaf>;
-    /// Remembers it.
-    fn keep_translation(&mut self, space: Space, va: u64, leaf: &Leaf);
-
-    /// An intermediate address's translation.
-    fn stage2(&mut self, vmid: Vmid, ipa: u64) -> Option<Leaf>;
-    /// Remembers it.
-    fn keep_stage2(&mut self, vmid: Vmid, ipa: u64, leaf: &Leaf);
-
-    /// The deepest table known on the way to `input`, below the start level.
-    fn table(
+    /// The parts, for one translation.
+    fn parts(
         &mut self,
-        of: TableOf,
-        granule: Granule,
-        start_level: u8,
-        input: u64,
-    ) -> Option<Table>;
-    /// Remembers it.
-    fn keep_table(&mut self, of: TableOf, granule: Granule, input: u64, table: &Table);
-
-    /// Level-1 descriptors; `None` where they are read anew each time.
-    fn levels(&mut self) -> Option<&mut Levels> {
-        None
-    }
+    ) -> Parts<
+        '_,
+        impl Structures<StreamId, Stream>,
+        impl Structures<(StreamId, u32), Context>,
+        impl Pages,
+    >;
 
     /// Forgets at least what an invalidation command names; other commands do nothing.
     fn invalidate(&mut self, command: &Command);

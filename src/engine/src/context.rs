@@ -17,6 +17,10 @@ pub struct Region {
     pub had: bool,
 }
 
+/// An address whose top byte neither repeats bit 55 nor is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unacceptable;
+
 /// A checked CD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context {
@@ -40,6 +44,10 @@ pub struct Context {
     pub record: bool,
     /// CD.S.
     pub stall: bool,
+    /// Bits that are 0 in every address that TTB0 translates and whose top byte is 0.
+    low: u64,
+    /// What a leaf grants, by what it and the tables above it take away.
+    granted: [Rights; 16],
 }
 
 impl Context {
@@ -86,17 +94,25 @@ impl Context {
             }
             let ia_bits = 64 - tsz;
             Ok(Some(Region {
-                tables: Tables::new(ttb, granule, granule.start_level(ia_bits), ia_bits, oa_bits),
+                tables: Tables::new(
+                    ttb,
+                    granule,
+                    granule.start_level(ia_bits),
+                    ia_bits,
+                    oa_bits,
+                    features,
+                ),
                 had: had && features.had,
             }))
         };
         let (tg0, tg1) = (Granule::from_tg0(word.tg0()), Granule::from_tg1(word.tg1()));
+        let regions = [
+            region(!word.epd0(), tg0, word.t0sz(), cd.ttb0(), cd.word1.had0())?,
+            region(!word.epd1(), tg1, word.t1sz(), cd.ttb1(), cd.word2.had1())?,
+        ];
         Ok(Context {
             asid: Asid(word.asid()),
-            regions: [
-                region(!word.epd0(), tg0, word.t0sz(), cd.ttb0(), cd.word1.had0())?,
-                region(!word.epd1(), tg1, word.t1sz(), cd.ttb1(), cd.word2.had1())?,
-            ],
+            regions,
             tbi: [word.tbi0(), word.tbi1()],
             oa_bits,
             affd: word.affd(),
@@ -105,98 +121,105 @@ impl Context {
             abort: word.a(),
             record: word.r(),
             stall: word.s(),
+            low: regions[0].map_or(u64::MAX, |region| u64::MAX << region.tables.ia_bits),
+            granted: std::array::from_fn(|taken| {
+                granted(Inherited(taken as u8), word.wxn(), word.pan())
+            }),
         })
     }
 
-    /// The half that `va` belongs to, and whether its top byte is acceptable.
+    /// The tables for `va`: `Err` if no half can hold it, `Ok(None)` if its half has no walks or is too small for it.
     ///
-    /// Arm IHI 0070, 3.4.1: bit 55 selects the half; without TBI bits 63:56 must repeat it. What lies between is checked against
-    /// TxSZ by [`Context::region`], where a walk begins.
-    pub(crate) const fn half(&self, va: u64) -> Option<usize> {
-        let half = (va >> 55 & 1) as usize;
-        let top = va >> 56;
-        let expected = if half == 1 { 0xff } else { 0 };
-        if self.tbi[half] || top == expected {
-            Some(half)
+    /// Arm IHI 0070, 3.4.1: bit 55 selects the half; without TBI bits 63:56 must repeat it, and so must what lies above TxSZ.
+    #[inline]
+    pub(crate) fn region(&self, va: u64) -> Result<Option<&Region>, Unacceptable> {
+        if va & self.low == 0 {
+            Ok(self.regions[0].as_ref())
         } else {
-            None
+            self.unusual_region(va)
         }
     }
 
-    /// The tables for `va`; `None` is a translation fault.
-    pub(crate) fn region(&self, va: u64) -> Option<&Region> {
-        let half = self.half(va)?;
-        let region = self.regions[half].as_ref()?;
-        let above = (va << 8 >> 8) >> region.tables.ia_bits;
-        let expected = if half == 1 {
-            (u64::MAX >> 8) >> region.tables.ia_bits
-        } else {
-            0
-        };
-        (above == expected).then_some(region)
+    fn unusual_region(&self, va: u64) -> Result<Option<&Region>, Unacceptable> {
+        let extended = (va << 8) as i64 >> 8;
+        let half = usize::from(extended < 0);
+        if extended as u64 != va && !self.tbi[half] {
+            return Err(Unacceptable);
+        }
+        let region = self.regions[half].as_ref();
+        Ok(region.filter(|region| extended >> region.tables.ia_bits == -(half as i64)))
     }
 
-    /// The rights that a leaf grants below tables with the permissions `inherited`.
-    ///
-    /// Arm ARM, D8.4 "Memory access control", for a regime of two privilege levels; then CD.WXN and CD.PAN.
-    pub(crate) fn rights(&self, leaf: Descriptor, inherited: Inherited) -> Rights {
-        let (read_only, unprivileged) = (leaf.ap() & 2 != 0, leaf.ap() & 1 != 0);
-        let mut rights = Rights::ALL;
-        if read_only || inherited.no_write() {
-            rights = rights.without(Rights::WRITE);
-        }
-        if !unprivileged || inherited.no_unprivileged() {
-            rights = rights.without(Rights::UNPRIVILEGED_READ.or(Rights::UNPRIVILEGED_WRITE));
-        }
-        if leaf.uxn() || inherited.uxn() {
-            rights = rights.without(Rights::UNPRIVILEGED_EXECUTE);
-        }
-        // What unprivileged software can write, privileged software does not execute.
-        if leaf.pxn() || inherited.pxn() || rights.contains(Rights::UNPRIVILEGED_WRITE) {
-            rights = rights.without(Rights::PRIVILEGED_EXECUTE);
-        }
-        if self.wxn && rights.meets(Rights::UNPRIVILEGED_WRITE) {
-            rights = rights.without(Rights::UNPRIVILEGED_EXECUTE);
-        }
-        if self.wxn && rights.meets(Rights::WRITE) {
-            rights = rights.without(Rights::PRIVILEGED_EXECUTE);
-        }
-        let unprivileged_data = Rights::UNPRIVILEGED_READ.or(Rights::UNPRIVILEGED_WRITE);
-        if self.pan && rights.meets(unprivileged_data) {
-            rights = rights.without(Rights::PRIVILEGED_READ.or(Rights::PRIVILEGED_WRITE));
-        }
-        rights
+    /// The rights that a leaf grants below tables that took away `inherited`.
+    #[inline]
+    pub(crate) const fn rights(&self, leaf: Descriptor, inherited: Inherited) -> Rights {
+        self.granted[(inherited.with_leaf(leaf).0 & 15) as usize]
     }
 }
 
-/// What table descriptors on the way took away: APTable in bits 1:0, UXNTable in bit 2, PXNTable in bit 3.
+/// The rights that are left.
+///
+/// Arm ARM, D8.4 "Memory access control", for a regime of two privilege levels; then CD.WXN and CD.PAN.
+const fn granted(taken: Inherited, wxn: bool, pan: bool) -> Rights {
+    let mut rights = Rights::ALL;
+    if taken.no_write() {
+        rights = rights.without(Rights::WRITE);
+    }
+    if taken.no_unprivileged() {
+        rights = rights.without(Rights::UNPRIVILEGED_READ.or(Rights::UNPRIVILEGED_WRITE));
+    }
+    if taken.uxn() {
+        rights = rights.without(Rights::UNPRIVILEGED_EXECUTE);
+    }
+    // What unprivileged software can write, privileged software does not execute.
+    if taken.pxn() || rights.contains(Rights::UNPRIVILEGED_WRITE) {
+        rights = rights.without(Rights::PRIVILEGED_EXECUTE);
+    }
+    if wxn && rights.meets(Rights::UNPRIVILEGED_WRITE) {
+        rights = rights.without(Rights::UNPRIVILEGED_EXECUTE);
+    }
+    if wxn && rights.meets(Rights::WRITE) {
+        rights = rights.without(Rights::PRIVILEGED_EXECUTE);
+    }
+    let unprivileged_data = Rights::UNPRIVILEGED_READ.or(Rights::UNPRIVILEGED_WRITE);
+    if pan && rights.meets(unprivileged_data) {
+        rights = rights.without(Rights::PRIVILEGED_READ.or(Rights::PRIVILEGED_WRITE));
+    }
+    rights
+}
+
+/// What table descriptors on the way took away: PXNTable in bit 0, UXNTable in bit 1, APTable in bits 3:2, as a descriptor has them in
+/// bits 62:59.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Inherited(pub u8);
 
 impl Inherited {
     /// With what one more table takes away.
+    #[inline]
     pub(crate) const fn through(self, table: Descriptor) -> Self {
-        Inherited(
-            self.0
-                | table.aptable()
-                | (table.uxntable() as u8) << 2
-                | (table.pxntable() as u8) << 3,
-        )
+        Inherited(self.0 | (table.into_bits() >> 59 & 15) as u8)
     }
 
-    const fn no_unprivileged(self) -> bool {
-        self.0 & 1 != 0
-    }
-
-    const fn no_write(self) -> bool {
-        self.0 & 2 != 0
-    }
-
-    const fn uxn(self) -> bool {
-        self.0 & 4 != 0
+    /// With what a leaf takes away: PXN in bit 53, UXN in bit 54, AP[2:1] in bits 7:6. AP[1] grants where APTable[0] takes away.
+    #[inline]
+    const fn with_leaf(self, leaf: Descriptor) -> Self {
+        let bits = leaf.into_bits();
+        Inherited(self.0 | (bits >> 53 & 3) as u8 | ((bits >> 4 & 0xc) as u8 ^ 4))
     }
 
     const fn pxn(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    const fn uxn(self) -> bool {
+        self.0 & 2 != 0
+    }
+
+    const fn no_unprivileged(self) -> bool {
+        self.0 & 4 != 0
+    }
+
+    const fn no_write(self) -> bool {
         self.0 & 8 != 0
     }
 }

@@ -2,12 +2,13 @@
 
 use vm_memory::GuestMemoryBackend;
 
+use crate::access::Access;
 use crate::cache::Levels;
 use crate::fault::Fault;
 use crate::features::{Features, StallModel, fits};
 use crate::ids::{StreamId, Vmid};
 use crate::layout::{Config, Granule, L1Std, Ste};
-use crate::memory::{read_word, read_words};
+use crate::memory::Words;
 use crate::registers::{Registers, StreamTableFormat};
 use crate::tables::Tables;
 
@@ -101,8 +102,9 @@ impl Stream {
     ///
     /// # Errors
     /// [`Fault::BadStreamId`], [`Fault::SteFetch`], [`Fault::BadSte`].
+    #[cold]
     pub(crate) fn fetch<M: GuestMemoryBackend>(
-        memory: &M,
+        memory: &mut Words<'_, M>,
         features: &Features,
         registers: &Registers,
         levels: Option<&mut Levels>,
@@ -112,8 +114,20 @@ impl Stream {
         if !features.within_oas(address) {
             return Err(Fault::SteFetch(address));
         }
-        let words = read_words(memory, address).map_err(|_| Fault::SteFetch(address))?;
+        let words = memory
+            .words(address)
+            .map_err(|_| Fault::SteFetch(address))?;
         Stream::check(&Ste::from_words(words), features, registers)
+    }
+
+    /// An access after STE.{PRIVCFG,INSTCFG}.
+    #[inline]
+    pub(crate) fn overridden(&self, access: Access) -> Access {
+        Access {
+            write: access.write,
+            instruction: self.instruction.unwrap_or(access.instruction),
+            privileged: self.privileged.unwrap_or(access.privileged),
+        }
     }
 
     /// Checks an STE: Arm IHI 0070, 5.2.2 "Validity of STE".
@@ -157,7 +171,7 @@ impl Stream {
 }
 
 fn ste_address<M: GuestMemoryBackend>(
-    memory: &M,
+    memory: &mut Words<'_, M>,
     features: &Features,
     registers: &Registers,
     levels: Option<&mut Levels>,
@@ -180,7 +194,8 @@ fn ste_address<M: GuestMemoryBackend>(
             let l1std = match known {
                 Some(l1std) => l1std,
                 None if !features.within_oas(address) => return Err(Fault::SteFetch(address)),
-                None => read_word(memory, address)
+                None => memory
+                    .word(address)
                     .map(L1Std::from_bits)
                     .map_err(|_| Fault::SteFetch(address))?,
             };
@@ -267,7 +282,14 @@ fn stage2(ste: &Ste, features: &Features) -> Result<Stage2, Fault> {
     }
     Ok(Stage2 {
         vmid: Vmid(word.s2vmid()),
-        tables: Tables::new(ste.s2ttb(), granule, start_level, ia_bits, oa_bits),
+        tables: Tables::new(
+            ste.s2ttb(),
+            granule,
+            start_level,
+            ia_bits,
+            oa_bits,
+            features,
+        ),
         oa_bits,
         affd: word.s2affd(),
         record: word.s2r(),

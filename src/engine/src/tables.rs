@@ -1,6 +1,77 @@
 //! Where a translation table lies and what it covers: the parameters of a walk, for either stage.
+//!
+//! An STE or a CD is decoded once and walked many times: what granule, level and output size make of a descriptor is worked out here,
+//! as masks, when it is decoded. [`Descriptor::kind`] and [`Descriptor::address`] say the same by the manual's rules.
 
-use crate::layout::Granule;
+use crate::features::Features;
+use crate::layout::{Descriptor, Granule};
+
+/// Bits 1:0 of no descriptor.
+const NEVER: u8 = 4;
+
+/// What a walk needs to know of a level, in one cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(64))]
+pub(crate) struct Level {
+    /// Of an input, shifted right by `shift`: the offset of its descriptor.
+    index: u64,
+    /// Of a leaf: bits 47 and below of what it maps.
+    output: u64,
+    /// Of a table descriptor: bits 47 and below of the next table's address.
+    table: u64,
+    /// Descriptor bits that are address bits 51:48.
+    high: u64,
+    /// Bits that no output may have: F_ADDR_SIZE.
+    beyond: u64,
+    /// The bytes that one entry maps.
+    pub(crate) unit: u64,
+    shift: u8,
+    /// Bits 1:0 of a leaf, and of a table.
+    leaf_kind: u8,
+    table_kind: u8,
+    /// Log2 of the bytes that one entry maps.
+    pub(crate) entry_bits: u8,
+}
+
+impl Level {
+    /// The address of the descriptor for `input` in the table at `table`.
+    #[inline]
+    pub(crate) const fn descriptor_at(&self, table: u64, input: u64) -> u64 {
+        table + (input >> (self.shift & 63) & self.index)
+    }
+
+    /// What a descriptor is.
+    #[inline(always)]
+    pub(crate) fn entry(&self, descriptor: Descriptor) -> Entry {
+        let bits = descriptor.into_bits();
+        let high = (bits & self.high) << 36;
+        let kind = bits as u8 & 3;
+        if kind == self.leaf_kind {
+            Entry::Leaf(bits & self.output | high)
+        } else if kind == self.table_kind {
+            Entry::Table(bits & self.table | high)
+        } else {
+            Entry::Invalid
+        }
+    }
+
+    /// Whether an output has no more bits than it may have.
+    #[inline]
+    pub(crate) const fn reach(&self, output: u64) -> bool {
+        output & self.beyond == 0
+    }
+}
+
+/// A descriptor, as a walk sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// Maps nothing.
+    Invalid,
+    /// The next table is here.
+    Table(u64),
+    /// Maps what begins here.
+    Leaf(u64),
+}
 
 /// A set of translation tables, as an STE or a CD describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,17 +84,21 @@ pub struct Tables {
     pub start_level: u8,
     /// Size of input addresses, in bits.
     pub ia_bits: u8,
+    /// Bits that no input has.
+    above: u64,
+    levels: [Level; 4],
 }
 
 impl Tables {
     /// Tables whose base address register holds `ttb`. `oa_bits` is the effective output address size: with 52 bits, tables are
     /// aligned to 64 bytes at least (Arm IHI 0070, CD.TTB0).
-    pub(crate) const fn new(
+    pub(crate) fn new(
         ttb: u64,
         granule: Granule,
         start_level: u8,
         ia_bits: u8,
         oa_bits: u8,
+        features: &Features,
     ) -> Self {
         let table_bits = 3 + ia_bits - granule.entry_bits(start_level);
         let align = if oa_bits >= 52 && table_bits < 6 {
@@ -31,23 +106,108 @@ impl Tables {
         } else {
             table_bits
         };
+        // Descriptors of the 64 KiB granule hold address bits 51:48.
+        let lpa = features.oas >= 52;
         Tables {
             root: ttb >> align << align,
             granule,
             start_level,
             ia_bits,
+            above: u64::MAX << ia_bits,
+            levels: [0, 1, 2, 3].map(|level| {
+                // The start table may be smaller than a page, or several concatenated ones; all others are one page.
+                let bits = if level == start_level {
+                    ia_bits - granule.entry_bits(level)
+                } else {
+                    granule.stride()
+                };
+                let entry_bits = granule.entry_bits(level);
+                let (leaf_kind, table_kind) = match level {
+                    3 => (3, NEVER),
+                    _ if granule.block_at(level, lpa) => (1, 3),
+                    _ => (NEVER, 3),
+                };
+                Level {
+                    index: ((1 << bits) - 1) << 3,
+                    output: below_48(entry_bits),
+                    table: below_48(granule.page_bits()),
+                    high: if granule == Granule::K64 && lpa {
+                        0xf000
+                    } else {
+                        0
+                    },
+                    beyond: u64::MAX << oa_bits,
+                    unit: 1 << entry_bits,
+                    shift: entry_bits - 3,
+                    leaf_kind,
+                    table_kind,
+                    entry_bits,
+                }
+            }),
         }
     }
 
-    /// The address of the descriptor for `input` in `table` at `level`. The start table may be smaller than a page, or several
-    /// concatenated ones; all others are one page.
-    pub(crate) const fn descriptor_at(&self, table: u64, level: u8, input: u64) -> u64 {
-        let bits = if level == self.start_level {
-            self.ia_bits - self.granule.entry_bits(level)
-        } else {
-            self.granule.stride()
-        };
-        let index = input >> self.granule.entry_bits(level) & ((1 << bits) - 1);
-        table + index * 8
+    /// What is known of a level, 0 to 3.
+    #[inline]
+    pub(crate) const fn level(&self, level: u8) -> &Level {
+        &self.levels[(level & 3) as usize]
+    }
+
+    /// A level and those below it; level 3 has no tables, so that no walk gets past the end.
+    #[inline]
+    pub(crate) fn levels_from(&self, level: u8) -> &[Level] {
+        &self.levels[usize::from(level & 3)..]
+    }
+
+    /// Whether an input has no more bits than these tables resolve.
+    #[inline]
+    pub(crate) const fn hold(&self, input: u64) -> bool {
+        input & self.above == 0
+    }
+}
+
+/// Address bits from 47 down to `bits`.
+const fn below_48(bits: u8) -> u64 {
+    0xffff_ffff_ffff >> bits << bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Kind;
+
+    /// Masks say what the manual's rules say, of any descriptor at any level.
+    #[test]
+    fn masks_agree_with_the_rules() {
+        let mut random = 0x2545_f491_4f6c_dd1du64;
+        let mut kinds = [0; 3];
+        for oas in [44, 48, 52] {
+            let features = Features {
+                oas,
+                ..Features::all()
+            };
+            for granule in Granule::ALL {
+                let tables = Tables::new(0, granule, 1, 48, oas, &features);
+                for step in 0..40_000u32 {
+                    random ^= random << 13;
+                    random ^= random >> 7;
+                    random ^= random << 17;
+                    let (descriptor, lpa) = (Descriptor::from_bits(random), oas == 52);
+                    let level = (step % 4) as u8;
+                    let kind = descriptor.kind(granule, level, lpa);
+                    let address = descriptor.address(granule, kind, level, lpa);
+                    let expected = match kind {
+                        Kind::Invalid => Entry::Invalid,
+                        Kind::Table => Entry::Table(address),
+                        Kind::Leaf => Entry::Leaf(address),
+                    };
+                    let level = tables.level(level);
+                    assert_eq!(level.entry(descriptor), expected);
+                    assert_eq!(level.reach(address), address >> oas == 0);
+                    kinds[kind as usize] += 1;
+                }
+            }
+        }
+        assert!(kinds.iter().all(|&seen| seen > 1000), "{kinds:?}");
     }
 }

@@ -1,13 +1,16 @@
 //! A translation buffer unit: one device thread's way through the SMMU, with caches of its own.
 
+mod batch;
+
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 
 use crate::access::{Access, Refusal, Transaction, Translation};
 use crate::ats::AtsReply;
 use crate::broadcast::{Full, Message, Reader};
-use crate::cache::{Caches, Fast};
+use crate::cache::{Caches, Fast, Missed, Place};
 use crate::ids::{Iova, StreamId, SubstreamId};
 use crate::layout::Command;
+use crate::memory::Words;
 use crate::registers::Registers;
 use crate::smmu::{REGISTERS_CHANGED, Smmu};
 use crate::translate::Translator;
@@ -38,10 +41,23 @@ impl<'s, M, C: Caches> Tbu<'s, M, C> {
         &self.caches
     }
 
+    /// The caches, for policies that are told what to keep.
+    pub const fn caches_mut(&mut self) -> &mut C {
+        &mut self.caches
+    }
+
+    /// The caches, with what they have learnt.
+    pub fn into_caches(self) -> C {
+        self.caches
+    }
+}
+
+impl<'s, M: GuestMemoryBackend, C: Caches> Tbu<'s, M, C> {
     /// Begins a burst of transactions. Until it is dropped, CMD_SYNC waits for this thread to begin another transaction.
     pub fn burst(&mut self) -> Burst<'_, 's, M, C> {
         self.reader.arrive();
-        Burst { tbu: self }
+        let memory = Words::new(self.smmu.memory());
+        Burst { tbu: self, memory }
     }
 }
 
@@ -50,14 +66,22 @@ impl<'s, M, C: Caches> Tbu<'s, M, C> {
 /// What a transaction was translated to may be used until the next one begins or the burst ends. A thread that goes to sleep ends its
 /// burst first, or CMD_SYNC waits for it to wake, as hardware would for a device that leaves a transaction unfinished.
 #[derive(Debug)]
-pub struct Burst<'t, 's, M, C: Caches = Fast> {
+pub struct Burst<'t, 's, M: GuestMemoryBackend, C: Caches = Fast> {
     tbu: &'t mut Tbu<'s, M, C>,
+    memory: Words<'s, M>,
 }
 
 impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
     /// Applies the invalidations that were consumed since the last transaction.
     #[inline]
     fn refresh(&mut self) {
+        if self.tbu.reader.is_behind() {
+            self.catch_up();
+        }
+    }
+
+    #[cold]
+    fn catch_up(&mut self) {
         let Tbu {
             smmu,
             reader,
@@ -71,30 +95,46 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
     ///
     /// # Errors
     /// [`Refusal`]: how it ends for the device, and what software was told.
-    #[inline]
+    #[inline(always)]
     pub fn translate(&mut self, transaction: &Transaction) -> Result<Translation, Refusal> {
         self.refresh();
-        if let Some(translation) = self.tbu.caches.route(transaction) {
-            return Ok(translation);
+        match self.tbu.caches.route(transaction) {
+            Ok(translation) => Ok(translation),
+            Err(missed) => self.translate_missed(transaction, missed),
         }
-        self.translate_slowly(transaction)
     }
 
-    /// Translates several transactions in order, as if one after the other with no command between them; answers are appended to
-    /// `answers`.
-    pub fn translate_all(
+    #[inline(always)]
+    fn translate_missed(
         &mut self,
-        transactions: &[Transaction],
-        answers: &mut Vec<Result<Translation, Refusal>>,
-    ) {
-        self.refresh();
-        answers.reserve(transactions.len());
-        for transaction in transactions {
-            let answer = match self.tbu.caches.route(transaction) {
-                Some(translation) => Ok(translation),
-                None => self.translate_slowly(transaction),
-            };
-            answers.push(answer);
+        transaction: &Transaction,
+        missed: Missed,
+    ) -> Result<Translation, Refusal> {
+        match missed {
+            Missed::Absent(place) => self.resume(transaction, place),
+            Missed::Unknown => self.translate_slowly(transaction),
+        }
+    }
+
+    #[inline(never)]
+    fn resume(&mut self, transaction: &Transaction, place: Place) -> Result<Translation, Refusal> {
+        let Tbu {
+            smmu,
+            registers,
+            caches,
+            ..
+        } = &mut *self.tbu;
+        let resumed = Translator {
+            memory: &mut self.memory,
+            features: smmu.features(),
+            registers,
+            caches,
+        }
+        .resume(transaction, place);
+        match resumed {
+            Some(Ok(translation)) => Ok(translation),
+            Some(Err(failure)) => Err(smmu.refuse(transaction, &failure, registers)),
+            None => self.translate_slowly(transaction),
         }
     }
 
@@ -107,7 +147,7 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
             ..
         } = &mut *self.tbu;
         Translator {
-            memory: smmu.memory(),
+            memory: &mut self.memory,
             features: smmu.features(),
             registers,
             caches,
@@ -127,7 +167,7 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
             ..
         } = &mut *self.tbu;
         let (reply, failure) = Translator {
-            memory: smmu.memory(),
+            memory: &mut self.memory,
             features: smmu.features(),
             registers,
             caches,
@@ -211,7 +251,7 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
     }
 }
 
-impl<M, C: Caches> Drop for Burst<'_, '_, M, C> {
+impl<M: GuestMemoryBackend, C: Caches> Drop for Burst<'_, '_, M, C> {
     fn drop(&mut self) {
         self.tbu.reader.leave();
     }

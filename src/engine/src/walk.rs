@@ -3,19 +3,18 @@
 use vm_memory::GuestMemoryBackend;
 
 use crate::access::Rights;
-use crate::cache::{Caches, Leaf, Space, Table, TableOf};
+use crate::cache::{Leaf, Pages, Table};
 use crate::context::{Context, Inherited, Region};
 use crate::fault::{Fault, Origin, TranslationFault, stage1};
-use crate::features::{Features, fits};
-use crate::layout::{Class, Descriptor, Granule, Kind};
-use crate::memory::read_word;
+use crate::layout::{Class, Descriptor};
+use crate::memory::Words;
 use crate::stream::Stage2;
+use crate::tables::Entry;
 
 /// What a walk reads and remembers.
-pub(crate) struct Walker<'a, M, C> {
-    pub(crate) memory: &'a M,
-    pub(crate) features: &'a Features,
-    pub(crate) caches: &'a mut C,
+pub(crate) struct Walker<'a, 'm, M: GuestMemoryBackend, P> {
+    pub(crate) memory: &'a mut Words<'m, M>,
+    pub(crate) pages: P,
 }
 
 /// What stage 1 alone says of an address.
@@ -27,108 +26,92 @@ pub(crate) struct Stage1Leaf {
     pub(crate) global: bool,
 }
 
-impl<M: GuestMemoryBackend, C: Caches> Walker<'_, M, C> {
-    /// Whether descriptors of the 64 KiB granule hold address bits 51:48.
-    const fn lpa(&self) -> bool {
-        self.features.oas >= 52
-    }
-
+impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
     /// Translates `va` through stage 1, fetching descriptors through stage 2 if there is one.
     ///
     /// Rights are returned, not judged.
+    #[inline(always)]
     pub(crate) fn stage1(
         &mut self,
-        space: Space,
+        space: P::Owner,
         context: &Context,
         region: &Region,
         stage2: Option<&Stage2>,
         va: u64,
     ) -> Result<Stage1Leaf, Fault> {
-        let (lpa, tables) = (self.lpa(), &region.tables);
-        let granule = tables.granule;
-        let known = self
-            .caches
-            .table(TableOf::Stage1(space), granule, tables.start_level, va);
-        let (mut level, mut base, mut inherited, mut physical) = match known {
-            Some(table) => (table.level, table.base, table.inherited, true),
-            None => (
-                tables.start_level,
-                tables.root,
-                Inherited::default(),
-                stage2.is_none(),
-            ),
-        };
-        loop {
-            let mut address = tables.descriptor_at(base, level, va);
+        let tables = &region.tables;
+        let known = self.pages.table1(space, tables, va);
+        let mut physical = known.is_some() || stage2.is_none();
+        let mut table = known.unwrap_or(Table {
+            level: tables.start_level,
+            base: tables.root,
+            inherited: Inherited::default(),
+        });
+        for level in tables.levels_from(table.level) {
+            let mut address = level.descriptor_at(table.base, va);
             if let (false, Some(stage2)) = (physical, stage2) {
-                let page = self.stage2(stage2, address, Class::Tt, Rights::UNPRIVILEGED_READ)?;
+                let page =
+                    self.stage2_here(stage2, address, Class::Tt, Rights::UNPRIVILEGED_READ)?;
                 address = page.address(address);
                 // A table that lies in one page of stage 2 has one physical address, and can be remembered by it.
-                if level > tables.start_level && page.page_bits >= granule.page_bits() {
-                    let base = address >> granule.page_bits() << granule.page_bits();
-                    self.keep_table1(space, granule, va, level, base, inherited);
+                let page_bits = tables.granule.page_bits();
+                if table.level > tables.start_level && page.page_bits >= page_bits {
+                    table.base = address >> page_bits << page_bits;
+                    self.pages.keep_table1(space, tables, va, &table);
                 }
             }
-            let descriptor = read_word(self.memory, address).map_err(|_| Fault::WalkEabt {
-                s2: false,
-                class: Class::Tt,
-                fetch: address,
-            })?;
-            let descriptor = Descriptor::from_bits(descriptor);
-            let kind = descriptor.kind(granule, level, lpa);
-            if kind == Kind::Invalid {
-                return Err(stage1(TranslationFault::Translation));
-            }
-            let output = descriptor.address(granule, kind, level, lpa);
-            if !fits(output, context.oa_bits) {
-                return Err(stage1(TranslationFault::AddrSize));
-            }
-            if kind == Kind::Leaf {
-                if !descriptor.af() && !context.affd {
-                    return Err(stage1(TranslationFault::Access));
+            let descriptor = self.descriptor(address, false, Class::Tt)?;
+            match level.entry(descriptor) {
+                Entry::Invalid => return Err(stage1(TranslationFault::Translation)),
+                Entry::Table(base) | Entry::Leaf(base) if !level.reach(base) => {
+                    return Err(stage1(TranslationFault::AddrSize));
                 }
-                let page_bits = granule.entry_bits(level);
-                return Ok(Stage1Leaf {
-                    ipa: output | (va & ((1 << page_bits) - 1)),
-                    page_bits,
-                    rights: context.rights(descriptor, inherited),
-                    global: !descriptor.ng(),
-                });
+                Entry::Leaf(base) => {
+                    if !descriptor.af() && !context.affd {
+                        return Err(stage1(TranslationFault::Access));
+                    }
+                    return Ok(Stage1Leaf {
+                        ipa: base | (va & (level.unit - 1)),
+                        page_bits: level.entry_bits,
+                        rights: context.rights(descriptor, table.inherited),
+                        global: !descriptor.ng(),
+                    });
+                }
+                Entry::Table(base) => {
+                    table.level += 1;
+                    table.base = base;
+                    if !region.had {
+                        table.inherited = table.inherited.through(descriptor);
+                    }
+                }
             }
-            if !region.had {
-                inherited = inherited.through(descriptor);
-            }
-            level += 1;
-            base = output;
             physical = stage2.is_none();
             if physical {
-                self.keep_table1(space, granule, va, level, base, inherited);
+                self.pages.keep_table1(space, tables, va, &table);
             }
         }
+        unreachable!("level 3 has no tables")
     }
 
-    fn keep_table1(
-        &mut self,
-        space: Space,
-        granule: Granule,
-        va: u64,
-        level: u8,
-        base: u64,
-        inherited: Inherited,
-    ) {
-        let table = Table {
-            level,
-            base,
-            inherited,
+    /// Reads the descriptor at a physical address.
+    #[inline(always)]
+    fn descriptor(&mut self, address: u64, s2: bool, class: Class) -> Result<Descriptor, Fault> {
+        let word = match self.memory.near(address) {
+            Some(word) => word,
+            None => self.memory.far(address).map_err(|_| Fault::WalkEabt {
+                s2,
+                class,
+                fetch: address,
+            })?,
         };
-        self.caches
-            .keep_table(TableOf::Stage1(space), granule, va, &table);
+        Ok(Descriptor::from_bits(word))
     }
 
     /// Translates `ipa` through stage 2, for an access that needs `needs`.
     ///
     /// # Errors
     /// Every stage-2 fault, with `class` and the address.
+    #[inline(never)]
     pub(crate) fn stage2(
         &mut self,
         stage2: &Stage2,
@@ -136,13 +119,26 @@ impl<M: GuestMemoryBackend, C: Caches> Walker<'_, M, C> {
         class: Class,
         needs: Rights,
     ) -> Result<Leaf, Fault> {
-        if let Some(leaf) = self.caches.stage2(stage2.vmid, ipa)
+        self.stage2_here(stage2, ipa, class, needs)
+    }
+
+    /// The same, as a part of its caller.
+    #[inline(always)]
+    pub(crate) fn stage2_here(
+        &mut self,
+        stage2: &Stage2,
+        ipa: u64,
+        class: Class,
+        needs: Rights,
+    ) -> Result<Leaf, Fault> {
+        let vm = self.pages.vm(stage2.vmid);
+        if let Some(leaf) = self.pages.stage2(vm, ipa)
             && leaf.rights.contains(needs)
         {
             return Ok(leaf);
         }
-        let leaf = self.walk2(stage2, ipa, class)?;
-        self.caches.keep_stage2(stage2.vmid, ipa, &leaf);
+        let leaf = self.walk2(vm, stage2, ipa, class)?;
+        self.pages.keep_stage2(vm, ipa, &leaf);
         if leaf.rights.contains(needs) {
             Ok(leaf)
         } else {
@@ -153,69 +149,78 @@ impl<M: GuestMemoryBackend, C: Caches> Walker<'_, M, C> {
         }
     }
 
-    fn walk2(&mut self, stage2: &Stage2, ipa: u64, class: Class) -> Result<Leaf, Fault> {
+    #[inline(always)]
+    fn walk2(
+        &mut self,
+        vm: P::Owner,
+        stage2: &Stage2,
+        ipa: u64,
+        class: Class,
+    ) -> Result<Leaf, Fault> {
         let fault = |kind| Err(Fault::Translation(kind, Origin::Stage2 { class, ipa }));
-        let (lpa, tables) = (self.lpa(), &stage2.tables);
-        let granule = tables.granule;
-        let of = TableOf::Stage2(stage2.vmid);
-        if !fits(ipa, tables.ia_bits) {
+        let tables = &stage2.tables;
+        if !tables.hold(ipa) {
             return fault(TranslationFault::Translation);
         }
-        let (mut level, mut base) = match self.caches.table(of, granule, tables.start_level, ipa) {
-            Some(table) => (table.level, table.base),
-            None => (tables.start_level, tables.root),
-        };
-        loop {
-            let address = tables.descriptor_at(base, level, ipa);
-            let descriptor = read_word(self.memory, address).map_err(|_| Fault::WalkEabt {
-                s2: true,
-                class,
-                fetch: address,
-            })?;
-            let descriptor = Descriptor::from_bits(descriptor);
-            let kind = descriptor.kind(granule, level, lpa);
-            if kind == Kind::Invalid {
-                return fault(TranslationFault::Translation);
-            }
-            let output = descriptor.address(granule, kind, level, lpa);
-            if !fits(output, stage2.oa_bits) {
-                return fault(TranslationFault::AddrSize);
-            }
-            if kind == Kind::Leaf {
-                if !descriptor.af() && !stage2.affd {
-                    return fault(TranslationFault::Access);
+        let mut table = self.pages.table2(vm, tables, ipa).unwrap_or(Table {
+            level: tables.start_level,
+            base: tables.root,
+            inherited: Inherited::default(),
+        });
+        for level in tables.levels_from(table.level) {
+            let address = level.descriptor_at(table.base, ipa);
+            let descriptor = self.descriptor(address, true, class)?;
+            match level.entry(descriptor) {
+                Entry::Invalid => return fault(TranslationFault::Translation),
+                Entry::Table(base) | Entry::Leaf(base) if !level.reach(base) => {
+                    return fault(TranslationFault::AddrSize);
                 }
-                return Ok(Leaf {
-                    base: output,
-                    page_bits: granule.entry_bits(level),
-                    rights: stage2_rights(descriptor),
-                    global: false,
-                    named_bits: granule.entry_bits(level),
-                });
+                Entry::Leaf(base) => {
+                    if !descriptor.af() && !stage2.affd {
+                        return fault(TranslationFault::Access);
+                    }
+                    return Ok(Leaf {
+                        base,
+                        page_bits: level.entry_bits,
+                        rights: stage2_rights(descriptor),
+                        global: false,
+                        named_bits: level.entry_bits,
+                    });
+                }
+                Entry::Table(base) => {
+                    table.level += 1;
+                    table.base = base;
+                }
             }
-            level += 1;
-            base = output;
-            let table = Table {
-                level,
-                base,
-                inherited: Inherited::default(),
-            };
-            self.caches.keep_table(of, granule, ipa, &table);
+            self.pages.keep_table2(vm, tables, ipa, &table);
         }
+        unreachable!("level 3 has no tables")
     }
 }
 
 /// S2AP and XN, which make no difference between privileges: Arm ARM, D8.4.
-const fn stage2_rights(leaf: Descriptor) -> Rights {
-    let mut rights = Rights::NONE;
-    if leaf.ap() & 1 != 0 {
-        rights = rights.or(Rights::READ);
-    }
-    if leaf.ap() & 2 != 0 {
-        rights = rights.or(Rights::WRITE);
-    }
-    if !leaf.uxn() {
-        rights = rights.or(Rights::EXECUTE);
-    }
-    rights
+#[inline]
+fn stage2_rights(leaf: Descriptor) -> Rights {
+    /// By S2AP in bits 1:0, and XN in bit 2.
+    const GRANTED: [Rights; 8] = {
+        let data = [
+            Rights::NONE,
+            Rights::READ,
+            Rights::WRITE,
+            Rights::READ.or(Rights::WRITE),
+        ];
+        let mut granted = [Rights::NONE; 8];
+        let mut bits = 0;
+        while bits < 8 {
+            granted[bits] = if bits & 4 == 0 {
+                data[bits].or(Rights::EXECUTE)
+            } else {
+                data[bits & 3]
+            };
+            bits += 1;
+        }
+        granted
+    };
+    let bits = leaf.into_bits();
+    GRANTED[(bits >> 6 & 3 | bits >> 52 & 4) as usize]
 }

@@ -1,10 +1,11 @@
 //! Who may do what: which sections' programs may take which steps.
 
+use model::S1dss;
 use model::program::Section;
 
 use super::super::axes::Writer;
 use super::super::report::Problem;
-use super::super::text::ast::{Action, Expr, Step};
+use super::super::text::ast::{Action, Expr, SteWord0, Step};
 use super::compiler::{Compiler, Frame, LockOf};
 
 /// Reports a step that the section's programs may not take.
@@ -23,10 +24,18 @@ pub(super) fn check(compiler: &mut Compiler<'_>, step: &Step, frame: &Frame<'_>)
             )),
             _ => None,
         },
-        Action::SteWord0(..) | Action::SteWord1(..) | Action::SteWord2(..) if guest => Some((
+        Action::SteWord0(..) | Action::SteWord1 { .. } | Action::SteWord2(..) if guest => Some((
             "a guest cannot write the host's stream table",
             "only [vmm], [kernel] and [host] programs do",
         )),
+        Action::SteWord0(_, SteWord0::S2Trans) | Action::SteWord1 { bypass: true, .. }
+            if compiler.parts.axes.axes.s1dss != S1dss::Bypass =>
+        {
+            Some((
+                "no traffic bypasses stage 1 in this variant",
+                "say `s1dss = \"bypass\"` in [axes]: then there is traffic without SubstreamID that does",
+            ))
+        }
         Action::S2 { .. } if guest => Some((
             "a guest cannot write stage 2",
             "only [vmm], [kernel] and [host] programs do",

@@ -2,7 +2,7 @@
 
 use model::program::{self, Instr, Kind, Operand};
 
-use super::super::text::ast::{Action, Arg, Name, Row, Step, Word0};
+use super::super::text::ast::{Action, Arg, Name, Row, SteWord0, Step, Word0};
 use super::access;
 use super::compiler::{Compiler, Frame};
 
@@ -77,17 +77,28 @@ impl<'a> Compiler<'a> {
                     ttb: self.maybe(space, Kind::Space, frame)?,
                 }
             }
-            Action::SteWord0(device, viommu) => {
+            Action::SteWord0(device, value) => {
                 let device = self.need(device, Kind::Device, frame);
-                let table = self.maybe(viommu, Kind::Viommu, frame);
+                let value = match value {
+                    SteWord0::Abort => program::SteWord0::Abort,
+                    SteWord0::S2Trans => program::SteWord0::S2Trans,
+                    SteWord0::Nested(viommu) => {
+                        program::SteWord0::Nested(self.need(viommu, Kind::Viommu, frame)?)
+                    }
+                };
                 Instr::SteWord0 {
                     device: device?,
-                    table: table?,
+                    value,
                 }
             }
-            Action::SteWord1(device, eats) => Instr::SteWord1 {
+            Action::SteWord1 {
+                device,
+                eats,
+                bypass,
+            } => Instr::SteWord1 {
                 device: self.need(device, Kind::Device, frame)?,
                 eats: *eats,
+                bypass: *bypass,
             },
             Action::SteWord2(device, viommu) => {
                 let device = self.need(device, Kind::Device, frame);

@@ -107,6 +107,14 @@ pub(crate) struct Call {
     pub on_refusal: Option<Vec<Step>>,
 }
 
+/// What is written to word 0 of an STE.
+#[derive(Clone, Debug)]
+pub(crate) enum SteWord0 {
+    Abort,
+    Nested(Arg),
+    S2Trans,
+}
+
 /// What `if` asks.
 #[derive(Clone, Debug)]
 pub(crate) enum Test {
@@ -125,8 +133,12 @@ pub(crate) enum Action {
     },
     CdWord0(Arg, Word0),
     CdWord1(Arg, Option<Arg>),
-    SteWord0(Arg, Option<Arg>),
-    SteWord1(Arg, bool),
+    SteWord0(Arg, SteWord0),
+    SteWord1 {
+        device: Arg,
+        eats: bool,
+        bypass: bool,
+    },
     SteWord2(Arg, Option<Arg>),
     S2 {
         vm: Arg,

@@ -38,13 +38,13 @@ pub const FORMS: &[Form] = &[
     ),
     form(
         "ste",
-        "ste(device).word0 := nested(viommu) | abort",
+        "ste(device).word0 := nested(viommu) | s2_trans | abort",
         "one 64-bit store: V, Config, S1ContextPtr",
     ),
     form(
         "ste",
-        "ste(device).word1 := eats(1) | eats(0)",
-        "one 64-bit store: S1DSS, EATS",
+        "ste(device).word1 := eats(1) | eats(0) | eats(1), s1dss(bypass) | eats(0), s1dss(bypass)",
+        "one 64-bit store: EATS, S1DSS",
     ),
     form(
         "ste",

@@ -2,7 +2,7 @@
 
 use super::super::report::Problem;
 use super::super::words::{did_you_mean, one_of};
-use super::ast::{Action, Arg, Call, Expr, Set, Test, Via, Word0};
+use super::ast::{Action, Arg, Call, Expr, Set, SteWord0, Test, Via, Word0};
 use super::cursor::{Cursor, Parsed, Reported};
 use super::forms;
 
@@ -158,13 +158,30 @@ fn ste(c: &mut Cursor<'_>) -> Parsed<Action> {
     let word = c.one_of(&[("word0", 0), ("word1", 1), ("word2", 2)])?;
     c.need(":=")?;
     Ok(match word {
-        0 => Action::SteWord0(device, either(c, "nested", "abort")?),
+        0 => {
+            let value = match c.one_of(&[("nested", 0), ("s2_trans", 1), ("abort", 2)])? {
+                0 => SteWord0::Nested(c.in_parentheses()?),
+                1 => SteWord0::S2Trans,
+                _ => SteWord0::Abort,
+            };
+            Action::SteWord0(device, value)
+        }
         1 => {
             c.need("eats")?;
             c.need("(")?;
             let eats = c.one_of(&[("1", true), ("0", false)])?;
             c.need(")")?;
-            Action::SteWord1(device, eats)
+            let bypass = c.take(",");
+            if bypass {
+                for word in ["s1dss", "(", "bypass", ")"] {
+                    c.need(word)?;
+                }
+            }
+            Action::SteWord1 {
+                device,
+                eats,
+                bypass,
+            }
         }
         _ => Action::SteWord2(device, either(c, "vmid", "none")?),
     })

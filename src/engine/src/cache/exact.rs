@@ -4,19 +4,23 @@
 //! of sets; products hash differently, so a preset gives a geometry, not a twin.
 
 mod bank;
+mod parts;
 mod preset;
 
 pub use bank::Replacement;
 pub use preset::Preset;
 
 use super::range::Span;
-use super::{Caches, Leaf, Levels, Space, Table, TableOf, untagged};
-use crate::access::{Transaction, Translation};
+use super::{
+    Caches, Leaf, Levels, Missed, Pages, Parts, Place, Route, Structures, Table, untagged,
+};
+use crate::access::{Access, Rights, Transaction, Translation};
 use crate::context::Context;
 use crate::ids::{Asid, StreamId, Vmid};
-use crate::layout::{Command, Granule};
+use crate::layout::Command;
 use crate::stream::Stream;
 use bank::Bank;
+use parts::{Counted, Walked};
 
 /// Look-ups that found something, and that did not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,19 +124,6 @@ impl Exact {
         self.len() == 0
     }
 
-    fn sizes(&self) -> impl Iterator<Item = u8> + use<> {
-        let sizes = self.sizes;
-        (0..64).filter(move |bits| sizes >> bits & 1 == 1)
-    }
-
-    fn table_bank(&mut self, of: TableOf, level: u8) -> (&mut Bank<Key, Table>, Tag) {
-        let (stage, tag) = match of {
-            TableOf::Stage1(space) => (0, Tag::Space(space.vmid, space.asid)),
-            TableOf::Stage2(vmid) => (1, Tag::Stage2(vmid)),
-        };
-        (&mut self.tables[stage][usize::from(level) - 1], tag)
-    }
-
     fn forget_tables(&mut self, dead: impl Fn(&Key) -> bool) {
         for bank in self.tables.iter_mut().flatten() {
             bank.forget(|key, _| dead(key));
@@ -166,110 +157,50 @@ impl Exact {
 }
 
 impl Caches for Exact {
-    fn route(&mut self, _: &Transaction) -> Option<Translation> {
-        None
+    const ROUTES: bool = false;
+
+    fn route(&mut self, _: &Transaction) -> Result<Translation, Missed> {
+        Err(Missed::Unknown)
     }
 
-    fn keep_route(&mut self, _: &Transaction, _: &Stream, _: Option<&Context>) {}
+    fn keep_route(&mut self, _: &Transaction, _: &Route) {}
 
-    fn stream(&mut self, sid: StreamId) -> Option<Stream> {
-        let found = self.streams.get(&sid, u64::from(sid.0));
-        self.stes.count(found)
+    fn resume(&mut self, _: Place, _: Access) -> Option<(&Route, Rights, impl Pages)> {
+        None::<(&Route, Rights, Walked<'_>)>
     }
 
-    fn keep_stream(&mut self, sid: StreamId, stream: &Stream) {
-        self.streams.put(sid, u64::from(sid.0), *stream);
+    fn spread_out(&self) -> bool {
+        false
     }
 
-    fn context(&mut self, sid: StreamId, index: u32) -> Option<Context> {
-        let place = u64::from(sid.0) ^ u64::from(index);
-        let found = self.contexts.get(&(sid, index), place);
-        self.cds.count(found)
-    }
-
-    fn keep_context(&mut self, sid: StreamId, index: u32, context: &Context) {
-        let place = u64::from(sid.0) ^ u64::from(index);
-        self.contexts.put((sid, index), place, *context);
-    }
-
-    fn translation(&mut self, space: Space, va: u64) -> Option<Leaf> {
-        let tags = [Tag::Space(space.vmid, space.asid), Tag::Global(space.vmid)];
-        let found = self.sizes().find_map(|bits| {
-            let page = va >> bits;
-            tags.iter()
-                .find_map(|&tag| self.tlb.get(&Key { tag, page, bits }, page))
-        });
-        self.translations.count(found)
-    }
-
-    fn keep_translation(&mut self, space: Space, va: u64, leaf: &Leaf) {
-        let tag = if leaf.global {
-            Tag::Global(space.vmid)
-        } else {
-            Tag::Space(space.vmid, space.asid)
-        };
-        let (page, bits) = (va >> leaf.page_bits, leaf.page_bits);
-        self.sizes |= 1 << bits;
-        self.tlb.put(Key { tag, page, bits }, page, *leaf);
-    }
-
-    fn stage2(&mut self, vmid: Vmid, ipa: u64) -> Option<Leaf> {
-        let tag = Tag::Stage2(vmid);
-        let bank = if self.preset.unified {
-            &mut self.tlb
-        } else {
-            &mut self.ipas
-        };
-        let sizes = self.sizes;
-        let found = (0..64)
-            .filter(|bits| sizes >> bits & 1 == 1)
-            .find_map(|bits| {
-                let page = ipa >> bits;
-                bank.get(&Key { tag, page, bits }, page)
-            });
-        self.stage2s.count(found)
-    }
-
-    fn keep_stage2(&mut self, vmid: Vmid, ipa: u64, leaf: &Leaf) {
-        let (page, bits) = (ipa >> leaf.page_bits, leaf.page_bits);
-        self.sizes |= 1 << bits;
-        let key = Key {
-            tag: Tag::Stage2(vmid),
-            page,
-            bits,
-        };
-        let bank = if self.preset.unified {
-            &mut self.tlb
-        } else {
-            &mut self.ipas
-        };
-        bank.put(key, page, *leaf);
-    }
-
-    fn table(
+    fn parts(
         &mut self,
-        of: TableOf,
-        granule: Granule,
-        start_level: u8,
-        input: u64,
-    ) -> Option<Table> {
-        (start_level + 1..=3).rev().find_map(|level| {
-            let bits = granule.entry_bits(level - 1);
-            let page = input >> bits;
-            let (bank, tag) = self.table_bank(of, level);
-            bank.get(&Key { tag, page, bits }, page)
-        })
-    }
-
-    fn keep_table(&mut self, of: TableOf, granule: Granule, input: u64, table: &Table) {
-        let bits = granule.entry_bits(table.level - 1);
-        let page = input >> bits;
-        let (bank, tag) = self.table_bank(of, table.level);
-        bank.put(Key { tag, page, bits }, page, *table);
-    }
-
-    fn levels(&mut self) -> Option<&mut Levels> {
-        Some(&mut self.levels)
+    ) -> Parts<
+        '_,
+        impl Structures<StreamId, Stream>,
+        impl Structures<(StreamId, u32), Context>,
+        impl Pages,
+    > {
+        Parts {
+            streams: Counted {
+                bank: &mut self.streams,
+                counts: &mut self.stes,
+            },
+            contexts: Counted {
+                bank: &mut self.contexts,
+                counts: &mut self.cds,
+            },
+            levels: Some(&mut self.levels),
+            pages: Walked {
+                preset: &self.preset,
+                tlb: &mut self.tlb,
+                ipas: &mut self.ipas,
+                tables: &mut self.tables,
+                sizes: &mut self.sizes,
+                translations: &mut self.translations,
+                stage2s: &mut self.stage2s,
+            },
+        }
     }
 
     fn invalidate(&mut self, command: &Command) {

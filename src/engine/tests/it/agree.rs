@@ -3,7 +3,7 @@
 //! The policy without caches is the definition. Each step either accesses memory through all policies and compares, or changes
 //! something and issues the invalidation that the manual asks for.
 
-use engine::cache::{Caches, Exact, Fast, Leaf, NoCaches, Preset, Replacement, Space};
+use engine::cache::{Caches, Exact, Fast, Leaf, NoCaches, Pages, Preset, Replacement, Space};
 use engine::layout::Command;
 use engine::{Access, Asid, Features, Iova, Stopped, StreamId, Tbu, Transaction, Vmid};
 use proptest::prelude::*;
@@ -283,11 +283,20 @@ fn owner_numbers_run_out_without_harm() {
         asid: Asid(asid),
     };
     let mut fast = Fast::default();
-    let found = |fast: &mut Fast, asid| fast.translation(space(asid), 0x5000).map(|leaf| leaf.base);
+    let found = |fast: &mut Fast, asid| {
+        let mut pages = fast.parts().pages;
+        let owner = pages.space(space(asid));
+        let found = pages.translation(owner, 0x5000);
+        found.map(|leaf| leaf.base)
+    };
     for round in 1..600_000u64 {
         let base = round << 12;
-        fast.keep_translation(space(7), 0x5000, &leaf(base));
-        fast.keep_translation(space(8), 0x5000, &leaf(base + 0x1000));
+        let mut pages = fast.parts().pages;
+        for (asid, base) in [(7, base), (8, base + 0x1000)] {
+            let owner = pages.space(space(asid));
+            pages.keep_translation(owner, 0x5000, &leaf(base));
+        }
+        drop(pages);
         assert_eq!(found(&mut fast, 7), Some(base));
         fast.invalidate(&nh_asid(7));
         assert_eq!(found(&mut fast, 7), None);

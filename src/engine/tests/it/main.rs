@@ -2,6 +2,7 @@
 
 mod agree;
 mod atc;
+mod batch;
 mod commands;
 mod faults;
 mod fuzz;

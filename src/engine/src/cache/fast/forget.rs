@@ -1,9 +1,11 @@
 //! What each invalidation command forgets.
 
+use super::store::Pattern;
+use super::structures::GROUPS;
 use super::{Fast, PROBES, SPACES};
 use crate::cache::Space;
 use crate::cache::range::Span;
-use crate::ids::Vmid;
+use crate::ids::{StreamId, Vmid};
 use crate::layout::{Command, RangeHint};
 
 /// Whose entries [`Fast::kill_span`] looks for.
@@ -30,12 +32,18 @@ impl Fast {
     /// Forgets at least what the command names.
     pub(super) fn forget(&mut self, command: &Command) {
         match *command {
-            Command::CfgiSte { sid, .. } => self.config.forget_stream(sid),
-            Command::CfgiSteRange { sid, range } => self.config.forget_streams(sid, range),
-            Command::CfgiCd { sid, ssid, .. } => self.config.forget_context(sid, ssid.0),
-            Command::CfgiCdAll { sid } => self.config.forget_contexts(sid),
-            Command::TlbiNhAll { vmid } => self.owners.forget_stage1_of(vmid),
-            Command::TlbiNhAsid { vmid, asid } => self.owners.forget_space(Space { vmid, asid }),
+            Command::CfgiSte { sid, .. } => self.forget_stream(sid),
+            Command::CfgiSteRange { sid, range } => self.forget_streams(sid, range),
+            Command::CfgiCd { sid, ssid, .. } => {
+                self.contexts.forget(sid, ssid.0);
+                // Traffic without a SubstreamID may use the CD of index 0: all routes of the stream are looked up again.
+                self.routes.generations.renew(sid);
+            }
+            Command::CfgiCdAll { sid } => self.forget_contexts(sid),
+            Command::TlbiNhAll { vmid } => self.pages.owners.forget_stage1_of(vmid),
+            Command::TlbiNhAsid { vmid, asid } => {
+                self.pages.owners.forget_space(Space { vmid, asid })
+            }
             Command::TlbiNhVa {
                 vmid,
                 asid,
@@ -44,10 +52,10 @@ impl Fast {
                 hint,
             } => {
                 let span = Span::new(address.0, hint);
-                if let Some(slot) = self.owners.known_space(Space { vmid, asid }) {
+                if let Some(slot) = self.pages.owners.known_space(Space { vmid, asid }) {
                     self.forget_in_space(slot, span, leaf);
                 }
-                if let Some(vm) = self.owners.known_vm(vmid) {
+                if let Some(vm) = self.pages.owners.known_vm(vmid) {
                     self.forget_global(vm, span);
                 }
             }
@@ -57,65 +65,102 @@ impl Fast {
                 leaf,
                 hint,
             } => self.forget_va_of_all(vmid, Span::new(address.0, hint), leaf),
-            Command::TlbiS12Vmall { vmid } => self.owners.forget_vm(vmid),
+            Command::TlbiS12Vmall { vmid } => self.pages.owners.forget_vm(vmid),
             Command::TlbiS2Ipa {
                 vmid,
                 address,
                 leaf,
                 hint,
             } => self.forget_ipa(vmid, address.0, hint, leaf),
-            Command::TlbiNsnhAll => self.owners.forget_all(),
+            Command::TlbiNsnhAll => self.pages.owners.forget_all(),
             _ => {}
         }
     }
 
+    /// CFGI_STE: the entry and everything that was reached through it.
+    fn forget_stream(&mut self, sid: StreamId) {
+        self.streams.generations.renew(sid);
+        self.forget_contexts(sid);
+    }
+
+    /// CFGI_CD_ALL.
+    fn forget_contexts(&mut self, sid: StreamId) {
+        self.contexts.generations.renew(sid);
+        self.routes.generations.renew(sid);
+    }
+
+    /// CFGI_STE_RANGE: 2^(range+1) entries, aligned. In 64 bits, where range 31 is no overflow.
+    fn forget_streams(&mut self, sid: StreamId, range: u8) {
+        let count = 2u64 << range.min(31);
+        if count >= GROUPS as u64 {
+            self.streams.generations.renew_all();
+            self.contexts.generations.renew_all();
+            self.routes.generations.renew_all();
+            return;
+        }
+        let first = u64::from(sid.0) & !(count - 1);
+        for sid in first..first + count {
+            self.forget_stream(StreamId(sid as u32));
+        }
+    }
+
     fn forget_va_of_all(&mut self, vmid: Vmid, span: Span, leaf: bool) {
-        let Some(vm) = self.owners.known_vm(vmid) else {
+        let Some(vm) = self.pages.owners.known_vm(vmid) else {
             return;
         };
-        let spaces = self.owners.spaces_of(vm).len();
+        let spaces = self.pages.owners.spaces_of(vm).len();
         if spaces > SPACES {
             self.over_invalidations += 1;
-            self.owners.forget_stage1_of(vmid);
+            self.pages.owners.forget_stage1_of(vmid);
             return;
         }
         for nth in 0..spaces {
-            let slot = self.owners.spaces_of(vm)[nth];
+            let slot = self.pages.owners.spaces_of(vm)[nth];
             self.forget_in_space(slot, span, leaf);
         }
         self.forget_global(vm, span);
     }
 
     fn forget_ipa(&mut self, vmid: Vmid, ipa: u64, hint: RangeHint, leaf: bool) {
-        let Some(vm) = self.owners.known_vm(vmid) else {
+        let Some(vm) = self.pages.owners.known_vm(vmid) else {
             return;
         };
-        if !self.owners.stage2_is_stale(vm) {
+        if !self.pages.owners.stage2_is_stale(vm) {
             self.kill_span(Target::Stage2(vm), Span::new(ipa, hint));
         }
         if !leaf {
-            self.owners.renew_stage2_walk(vm);
+            self.pages.owners.renew_stage2_walk(vm);
         }
     }
 
     fn kill_span(&mut self, target: Target, span: Span) {
         let (store, owner, sizes, fractured) = match target {
             Target::Space(slot) => {
-                let space = self.owners.space_at(slot);
-                (&mut self.tlb, space.owner, space.sizes, space.fractured)
+                let (space, _) = self.pages.owners.space_at(slot);
+                (
+                    &mut self.pages.tlb,
+                    space.owner,
+                    space.sizes,
+                    space.fractured,
+                )
             }
             Target::Global(slot) => {
-                let vm = self.owners.vm_at(slot);
+                let vm = self.pages.owners.vm_at(slot);
                 (
-                    &mut self.tlb,
+                    &mut self.pages.tlb,
                     vm.global_owner,
                     vm.global_sizes,
                     vm.global_fractured,
                 )
             }
             Target::Stage2(slot) => {
-                let vm = self.owners.vm_at(slot);
-                (&mut self.ipas, vm.stage2_owner, vm.stage2_sizes, false)
+                let vm = self.pages.owners.vm_at(slot);
+                (
+                    &mut self.pages.ipas,
+                    vm.stage2_owner,
+                    vm.stage2_sizes,
+                    false,
+                )
             }
         };
         let probes: u64 =
@@ -123,32 +168,33 @@ impl Fast {
         if fractured || probes > PROBES {
             self.over_invalidations += 1;
             match target {
-                Target::Space(slot) => self.owners.renew_space(slot),
-                Target::Global(slot) => self.owners.renew_global(slot),
-                Target::Stage2(slot) => self.owners.renew_stage2(slot),
+                Target::Space(slot) => self.pages.owners.renew_space(slot),
+                Target::Global(slot) => self.pages.owners.renew_global(slot),
+                Target::Stage2(slot) => self.pages.owners.renew_stage2(slot),
             }
             return;
         }
         for bits in bits_of(sizes) {
+            let pattern = Pattern::new(1 << bits, owner);
             for page in span.first >> bits..=span.last >> bits {
-                store.kill(page, bits, owner);
+                store.kill(pattern.tag(page << bits));
             }
         }
     }
 
     /// NH_VA of one space; its cached tables go too, unless `leaf`.
     fn forget_in_space(&mut self, slot: u32, span: Span, leaf: bool) {
-        if self.owners.space_is_stale(slot) {
+        if self.pages.owners.space_is_stale(slot) {
             return;
         }
         self.kill_span(Target::Space(slot), span);
         if !leaf {
-            self.owners.renew_walk(slot);
+            self.pages.owners.renew_walk(slot);
         }
     }
 
     fn forget_global(&mut self, vm: u32, span: Span) {
-        if !self.owners.global_is_stale(vm) {
+        if !self.pages.owners.global_is_stale(vm) {
             self.kill_span(Target::Global(vm), span);
         }
     }

@@ -3,37 +3,13 @@
 //! Numbers only grow. A space's number must be larger than its VM's `stage1` mark, and that larger than the mark of everything: an
 //! invalidation of a VM, or of all, sets a mark and is done. Whoever is found below a mark gets a new number.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+mod hash;
+mod renew;
 
 use super::store::OWNER_BITS;
-use crate::cache::{Leaf, Space, TableOf};
+use crate::cache::Space;
 use crate::ids::Vmid;
-
-/// One multiplication: keys are short and come from guests' ASIDs, of which at most 2^16 of a VM collide.
-#[derive(Default)]
-pub(super) struct Multiply(u64);
-
-impl Hasher for Multiply {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u32(u32::from(byte));
-        }
-    }
-    fn write_u16(&mut self, key: u16) {
-        self.write_u32(u32::from(key));
-    }
-    fn write_u32(&mut self, key: u32) {
-        self.0 = (self.0 ^ u64::from(key))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(32);
-    }
-}
-
-type Map<K> = HashMap<K, u32, BuildHasherDefault<Multiply>>;
+use hash::Map;
 
 /// One address space.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +38,33 @@ pub(super) struct Vm {
     pub(super) stage2_owner: u32,
     pub(super) stage2_sizes: u64,
     /// Tags its stage-2 tables.
-    stage2_walk: u32,
+    pub(super) stage2_walk: u32,
     spaces: Vec<u32>,
+}
+
+/// What is to be known of a space, or of a VM's stage 2, while one transaction is translated.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner {
+    pub(super) slot: u32,
+    /// Tags its translations.
+    pub(super) pages: u32,
+    /// Tags its tables.
+    pub(super) tables: u32,
+    /// Page sizes that it has had entries of.
+    pub(super) sizes: u64,
+    /// Some page of it stands for several entries.
+    pub(super) fractured: bool,
+}
+
+impl Owner {
+    /// Nobody.
+    pub(super) const NONE: Owner = Owner {
+        slot: 0,
+        pages: 0,
+        tables: 0,
+        sizes: 0,
+        fractured: false,
+    };
 }
 
 /// Numbers, and who has them.
@@ -127,7 +128,7 @@ impl Owners {
     }
 
     /// The slot of a VMID, alive.
-    #[inline]
+    #[inline(always)]
     pub(super) fn vm(&mut self, vmid: Vmid) -> u32 {
         match self.last_vm.get(vmid.0, self.last) {
             Some(slot) => slot,
@@ -136,7 +137,7 @@ impl Owners {
     }
 
     /// The slot of a space, alive.
-    #[inline]
+    #[inline(always)]
     pub(super) fn space(&mut self, space: Space) -> u32 {
         match self.last_space.get(Self::key(space), self.last) {
             Some(slot) => slot,
@@ -185,7 +186,7 @@ impl Owners {
         if self.space_is_stale(slot) {
             self.renew_space(slot);
         }
-        let vm = self.space_at(slot).vm;
+        let vm = self.spaces[slot as usize].vm;
         if self.global_is_stale(vm) {
             self.renew_global(vm);
         }
@@ -197,12 +198,16 @@ impl Owners {
         slot
     }
 
+    #[inline]
     pub(super) fn vm_at(&self, slot: u32) -> &Vm {
         &self.vms[slot as usize]
     }
 
-    pub(super) fn space_at(&self, slot: u32) -> SpaceSlot {
-        self.spaces[slot as usize]
+    /// A space and its VM.
+    #[inline]
+    pub(super) fn space_at(&self, slot: u32) -> (&SpaceSlot, &Vm) {
+        let space = &self.spaces[slot as usize];
+        (space, &self.vms[space.vm as usize])
     }
 
     pub(super) fn spaces_of(&self, vm: u32) -> &[u32] {
@@ -223,62 +228,45 @@ impl Owners {
         self.vms[vm as usize].stage2_owner <= self.everything
     }
 
-    /// The space, if it is alive and so is its VM's global number.
-    #[inline]
-    pub(super) fn fresh_space(&self, slot: u32) -> Option<(&SpaceSlot, &Vm)> {
+    /// A space, alive.
+    #[inline(always)]
+    pub(super) fn open_space(&mut self, space: Space) -> Owner {
+        let slot = self.space(space);
         let space = &self.spaces[slot as usize];
-        let vm = &self.vms[space.vm as usize];
-        let mark = vm.stage1.max(self.everything);
-        (space.owner > mark && vm.global_owner > mark).then_some((space, vm))
+        Owner {
+            slot,
+            pages: space.owner,
+            tables: space.walk,
+            sizes: space.sizes,
+            fractured: space.fractured,
+        }
     }
 
-    /// The VM, if its stage-2 entries are alive.
-    #[inline]
-    pub(super) fn fresh_stage2(&self, slot: u32) -> Option<&Vm> {
+    /// A VM's stage 2, alive.
+    #[inline(always)]
+    pub(super) fn open_vm(&mut self, vmid: Vmid) -> Owner {
+        let slot = self.vm(vmid);
         let vm = &self.vms[slot as usize];
-        (vm.stage2_owner > self.everything).then_some(vm)
-    }
-
-    pub(super) fn renew_space(&mut self, slot: u32) {
-        let (owner, walk) = (self.number(), self.number());
-        let space = &mut self.spaces[slot as usize];
-        *space = SpaceSlot {
-            vm: space.vm,
-            owner,
-            walk,
-            sizes: 0,
+        Owner {
+            slot,
+            pages: vm.stage2_owner,
+            tables: vm.stage2_walk,
+            sizes: vm.stage2_sizes,
             fractured: false,
-        };
-    }
-
-    pub(super) fn renew_walk(&mut self, slot: u32) {
-        self.spaces[slot as usize].walk = self.number();
-    }
-
-    pub(super) fn renew_global(&mut self, vm: u32) {
-        let owner = self.number();
-        let vm = &mut self.vms[vm as usize];
-        vm.global_owner = owner;
-        vm.global_sizes = 0;
-        vm.global_fractured = false;
-    }
-
-    pub(super) fn renew_stage2(&mut self, vm: u32) {
-        let (owner, walk) = (self.number(), self.number());
-        let vm = &mut self.vms[vm as usize];
-        vm.stage2_owner = owner;
-        vm.stage2_walk = walk;
-        vm.stage2_sizes = 0;
-    }
-
-    pub(super) fn renew_stage2_walk(&mut self, vm: u32) {
-        self.vms[vm as usize].stage2_walk = self.number();
+        }
     }
 
     /// Notes a translation of a living space, and says whose it is and whether it has a new size.
-    pub(super) fn note_leaf(&mut self, slot: u32, leaf: &Leaf) -> (u32, bool) {
+    #[inline(never)]
+    pub(super) fn note_leaf(
+        &mut self,
+        slot: u32,
+        page_bits: u8,
+        global: bool,
+        is_fractured: bool,
+    ) -> (u32, bool) {
         let space = &mut self.spaces[slot as usize];
-        let (owner, sizes, fractured) = if leaf.global {
+        let (owner, sizes, fractured) = if global {
             let vm = &mut self.vms[space.vm as usize];
             (
                 vm.global_owner,
@@ -288,58 +276,15 @@ impl Owners {
         } else {
             (space.owner, &mut space.sizes, &mut space.fractured)
         };
-        *fractured |= leaf.fractured();
+        *fractured |= is_fractured;
         let before = *sizes;
-        *sizes |= 1 << leaf.page_bits;
+        *sizes |= 1 << page_bits;
         (owner, *sizes != before)
     }
 
-    /// Notes a stage-2 translation of a living VM, and says whose it is and whether it has a new size.
-    pub(super) fn note_stage2(&mut self, slot: u32, leaf: &Leaf) -> (u32, bool) {
-        let vm = &mut self.vms[slot as usize];
-        let before = vm.stage2_sizes;
-        vm.stage2_sizes |= 1 << leaf.page_bits;
-        (vm.stage2_owner, vm.stage2_sizes != before)
-    }
-
-    /// Who owns tables.
-    pub(super) fn table_owner(&mut self, of: TableOf) -> u32 {
-        match of {
-            TableOf::Stage1(space) => {
-                let slot = self.space(space);
-                self.spaces[slot as usize].walk
-            }
-            TableOf::Stage2(vmid) => {
-                let slot = self.vm(vmid);
-                self.vms[slot as usize].stage2_walk
-            }
-        }
-    }
-
-    /// NH_ASID: global entries stay.
-    pub(super) fn forget_space(&mut self, space: Space) {
-        if let Some(slot) = self.known_space(space) {
-            self.renew_space(slot);
-        }
-    }
-
-    /// NH_ALL: stage-2 entries stay.
-    pub(super) fn forget_stage1_of(&mut self, vmid: Vmid) {
-        if let Some(vm) = self.known_vm(vmid) {
-            self.vms[vm as usize].stage1 = self.number();
-        }
-    }
-
-    /// S12_VMALL.
-    pub(super) fn forget_vm(&mut self, vmid: Vmid) {
-        self.forget_stage1_of(vmid);
-        if let Some(vm) = self.known_vm(vmid) {
-            self.renew_stage2(vm);
-        }
-    }
-
-    /// NSNH_ALL.
-    pub(super) fn forget_all(&mut self) {
-        self.everything = self.number();
+    /// Notes a stage-2 translation of a living VM.
+    #[inline(never)]
+    pub(super) fn note_stage2(&mut self, slot: u32, page_bits: u8) {
+        self.vms[slot as usize].stage2_sizes |= 1 << page_bits;
     }
 }

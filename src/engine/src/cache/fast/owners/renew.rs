@@ -1,0 +1,70 @@
+//! New numbers: how a context is forgotten.
+
+use super::{Owners, SpaceSlot};
+use crate::cache::Space;
+use crate::ids::Vmid;
+
+impl Owners {
+    pub(in crate::cache::fast) fn renew_space(&mut self, slot: u32) {
+        let (owner, walk) = (self.number(), self.number());
+        let space = &mut self.spaces[slot as usize];
+        *space = SpaceSlot {
+            vm: space.vm,
+            owner,
+            walk,
+            sizes: 0,
+            fractured: false,
+        };
+    }
+
+    pub(in crate::cache::fast) fn renew_walk(&mut self, slot: u32) {
+        self.spaces[slot as usize].walk = self.number();
+    }
+
+    pub(in crate::cache::fast) fn renew_global(&mut self, vm: u32) {
+        let owner = self.number();
+        let vm = &mut self.vms[vm as usize];
+        vm.global_owner = owner;
+        vm.global_sizes = 0;
+        vm.global_fractured = false;
+    }
+
+    pub(in crate::cache::fast) fn renew_stage2(&mut self, vm: u32) {
+        let (owner, walk) = (self.number(), self.number());
+        let vm = &mut self.vms[vm as usize];
+        vm.stage2_owner = owner;
+        vm.stage2_walk = walk;
+        vm.stage2_sizes = 0;
+    }
+
+    pub(in crate::cache::fast) fn renew_stage2_walk(&mut self, vm: u32) {
+        self.vms[vm as usize].stage2_walk = self.number();
+    }
+
+    /// NH_ASID: global entries stay.
+    pub(in crate::cache::fast) fn forget_space(&mut self, space: Space) {
+        if let Some(slot) = self.known_space(space) {
+            self.renew_space(slot);
+        }
+    }
+
+    /// NH_ALL: stage-2 entries stay.
+    pub(in crate::cache::fast) fn forget_stage1_of(&mut self, vmid: Vmid) {
+        if let Some(vm) = self.known_vm(vmid) {
+            self.vms[vm as usize].stage1 = self.number();
+        }
+    }
+
+    /// S12_VMALL.
+    pub(in crate::cache::fast) fn forget_vm(&mut self, vmid: Vmid) {
+        self.forget_stage1_of(vmid);
+        if let Some(vm) = self.known_vm(vmid) {
+            self.renew_stage2(vm);
+        }
+    }
+
+    /// NSNH_ALL.
+    pub(in crate::cache::fast) fn forget_all(&mut self) {
+        self.everything = self.number();
+    }
+}
