@@ -64,6 +64,7 @@ impl Caches for Chosen {
     fn parts(
         &mut self,
     ) -> Parts<
+        '_,
         impl Structures<StreamId, Stream>,
         impl Structures<(StreamId, u32), Context>,
         impl Pages,

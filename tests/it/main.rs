@@ -7,6 +7,7 @@ mod cli;
 mod corpus;
 mod costs;
 mod explain;
+mod fuzz;
 mod good_specs;
 mod lockstep;
 mod messages;

@@ -11,6 +11,7 @@ use crate::fault::{Fault, TranslationFault, stage1};
 use crate::features::{Features, fits};
 use crate::ids::{Pa, StreamId};
 use crate::layout::{Class, Config};
+use crate::registers::Registers;
 use crate::stream::{Ats, Stream};
 use crate::translate::{
     Failing, Failure, Policy, Stage1, Stages, Translator, identity, region, stage1_of, within_ias,
@@ -44,14 +45,24 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
             return translated_bypass(self.features, address);
         }
         let Parts {
-            mut streams, pages, ..
+            mut streams,
+            levels,
+            pages,
+            ..
         } = self.caches.parts();
         let mut room = None;
         let stream = streams.get(transaction.sid, &mut room, || {
-            Stream::fetch(self.memory, self.features, self.registers, transaction.sid)
+            Stream::fetch(
+                self.memory,
+                self.features,
+                self.registers,
+                levels,
+                transaction.sid,
+            )
         });
-        // STE.V: translated transactions that select a broken STE abort without an event.
-        let stream = stream.map_err(|_| Fault::Silent)?;
+        // 3.9.1.3: translated transactions that select a broken STE abort without an event, unless software asks for it.
+        let recorded = records_configuration(self.features, self.registers);
+        let stream = stream.map_err(|fault| if recorded { fault } else { Fault::Silent })?;
         failing.access = stream.overridden(failing.access);
         let needs = failing.access.needs();
         match (stream.config, stream.ats) {
@@ -81,7 +92,8 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
 
     /// An ATS translation request: Arm IHI 0070, 3.9.1.2 "Responses to ATS Translation Requests", STE.EATS, 5.5, 13.6.
     ///
-    /// The access of the transaction says the privilege that is asked for, nothing else. Of events only F_BAD_ATS_TREQ occurs.
+    /// The access of the transaction says the privilege that is asked for; what else it says only F_BAD_ATS_TREQ tells. That is the only
+    /// event, unless SMMU_CR2.REC_CFG_ATS has configuration errors recorded.
     pub(crate) fn ats_request(&mut self, transaction: &Transaction) -> (AtsReply, Option<Failure>) {
         let mut failing = Failing::new(transaction);
         let denied = Failure {
@@ -92,20 +104,36 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
         if !self.registers.smmuen || !self.features.ats {
             return (AtsReply::UnsupportedRequest, Some(denied));
         }
+        let aborted = |fault, access| {
+            let failure = records_configuration(self.features, self.registers).then_some(Failure {
+                fault,
+                policy: Policy::ABORT_AND_RECORD,
+                access,
+            });
+            (AtsReply::CompleterAbort, failure)
+        };
         let Parts {
             mut streams,
             contexts,
+            mut levels,
             pages,
         } = self.caches.parts();
         let mut room = None;
         let stream = streams.get(transaction.sid, &mut room, || {
-            Stream::fetch(self.memory, self.features, self.registers, transaction.sid)
+            Stream::fetch(
+                self.memory,
+                self.features,
+                self.registers,
+                levels.as_deref_mut(),
+                transaction.sid,
+            )
         });
-        let Ok(stream) = stream else {
-            return (AtsReply::CompleterAbort, None);
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(fault) => return aborted(fault, transaction.access),
         };
         failing.access = stream.overridden(failing.access);
-        let mut stages = Stages::new(false, self.memory, self.features, contexts, pages);
+        let mut stages = Stages::new(false, self.memory, self.features, contexts, levels, pages);
         let answer = match (stream.config, stream.ats) {
             (Config::Abort, _) => return (AtsReply::UnsupportedRequest, None),
             (_, Ats::Off) => return (AtsReply::UnsupportedRequest, Some(denied)),
@@ -124,10 +152,15 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
                 page_bits: 12,
                 rights: Rights::NONE,
             }),
-            Err(_) => AtsReply::CompleterAbort,
+            Err(fault) => return aborted(fault, failing.access),
         };
         (reply, None)
     }
+}
+
+/// SMMU_CR2.REC_CFG_ATS, where it exists.
+const fn records_configuration(features: &Features, registers: &Registers) -> bool {
+    features.atsrecerr && registers.rec_cfg_ats
 }
 
 fn translated_bypass(features: &Features, address: u64) -> Result<Translation, Fault> {
@@ -154,6 +187,7 @@ where
         let Stages {
             features,
             contexts,
+            levels,
             walker,
             ..
         } = self;
@@ -166,8 +200,9 @@ where
             Stage1::Skip => (within_ias(features, address)?, 64, Rights::ALL),
             Stage1::Cd(index) => {
                 let mut room = None;
-                let context = contexts.get((transaction.sid, index), &mut room, || {
-                    walker.fetch_context(features, stream, index, failing)
+                let key = (transaction.sid, index);
+                let context = contexts.get(key, &mut room, || {
+                    walker.fetch_context(features, stream, key, levels.as_deref_mut(), failing)
                 })?;
                 let region =
                     region(context, address)?.ok_or(stage1(TranslationFault::Translation))?;

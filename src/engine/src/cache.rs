@@ -8,11 +8,13 @@
 
 mod exact;
 mod fast;
+mod levels;
 mod none;
 mod range;
 
 pub use exact::{Counts, Exact, Preset, Replacement};
 pub use fast::Fast;
+pub use levels::Levels;
 pub use none::NoCaches;
 
 use crate::access::{Access, Rights, Transaction, Translation};
@@ -162,11 +164,13 @@ pub trait Pages {
 
 /// What a translation looks things up in. Apart, so that an STE and a CD can be used where they are kept while pages are remembered.
 #[derive(Debug)]
-pub struct Parts<S, C, P> {
+pub struct Parts<'c, S, C, P> {
     /// STEs.
     pub streams: S,
     /// CDs.
     pub contexts: C,
+    /// Level-1 descriptors of both; `None` where they are read anew each time.
+    pub levels: Option<&'c mut Levels>,
     /// Translations and tables.
     pub pages: P,
 }
@@ -197,6 +201,7 @@ pub trait Caches {
     fn parts(
         &mut self,
     ) -> Parts<
+        '_,
         impl Structures<StreamId, Stream>,
         impl Structures<(StreamId, u32), Context>,
         impl Pages,

@@ -2,7 +2,7 @@
 
 use crate::access::{Access, Transaction};
 use crate::ids::Stag;
-use crate::layout::{Class, Event, EventId, EventWord0, EventWord1};
+use crate::layout::{AtsRequestWord1, Class, Event, EventId, EventWord0, EventWord1};
 
 /// Which stage a translation-related fault belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub enum TranslationFault {
 pub enum Fault {
     /// The STE says abort (Config = 0b0xx), or an ATS rule says so: no event.
     Silent,
+    /// F_UUT, with an IMPLEMENTATION DEFINED Reason.
+    UnsupportedTransaction(u16),
     /// C_BAD_STREAMID.
     BadStreamId,
     /// F_STE_FETCH, with the address.
@@ -75,7 +77,7 @@ impl Fault {
 
     /// The record that tells software of this, or `None` for the silent abort.
     ///
-    /// `access` is the transaction's after STE.{PRIVCFG,INSTCFG}. F_BAD_ATS_TREQ's requested rights and span are left 0.
+    /// `access` is the transaction's after STE.{PRIVCFG,INSTCFG}.
     pub fn event(
         &self,
         transaction: &Transaction,
@@ -90,10 +92,23 @@ impl Fault {
         // 7.3: a record has only the fields that its definition names; the rest is RES0.
         let (id, word1, input_addr, ipa_or_fetch_addr) = match *self {
             Fault::Silent => return None,
+            Fault::UnsupportedTransaction(reason) => {
+                (EventId::F_UUT, access_word.with_stag(reason), address, 0)
+            }
             Fault::BadStreamId => (EventId::C_BAD_STREAMID, EventWord1::new(), 0, 0),
             Fault::SteFetch(fetch) => (EventId::F_STE_FETCH, EventWord1::new(), 0, fetch),
             Fault::BadSte => (EventId::C_BAD_STE, EventWord1::new(), 0, 0),
-            Fault::BadAtsTreq => (EventId::F_BAD_ATS_TREQ, EventWord1::new(), address, 0),
+            Fault::BadAtsTreq => {
+                // A request here asks for one STU, and PCIe has no request without read.
+                let asked = AtsRequestWord1::new()
+                    .with_span(1)
+                    .with_r(true)
+                    .with_w(access.write)
+                    .with_x(access.instruction)
+                    .with_privileged(access.privileged);
+                let word1 = EventWord1::from_bits(asked.into_bits());
+                (EventId::F_BAD_ATS_TREQ, word1, address & !0xfff, 0)
+            }
             Fault::StreamDisabled => (EventId::F_STREAM_DISABLED, EventWord1::new(), 0, 0),
             Fault::TranslForbidden => {
                 let word1 = EventWord1::new().with_rnw(!access.write);

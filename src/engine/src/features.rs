@@ -35,6 +35,8 @@ pub struct Features {
     pub cd2l: bool,
     /// SMMU_IDR0.ATS.
     pub ats: bool,
+    /// SMMU_IDR0.ATSRECERR: SMMU_CR2.REC_CFG_ATS exists.
+    pub atsrecerr: bool,
     /// SMMU_IDR0.PRI.
     pub pri: bool,
     /// SMMU_IDR0.ASID16.
@@ -71,6 +73,7 @@ impl Features {
             st_level2: true,
             cd2l: true,
             ats: true,
+            atsrecerr: true,
             pri: false,
             asid16: true,
             vmid16: true,
@@ -94,6 +97,7 @@ impl Features {
             ssidsize: 0,
             cd2l: false,
             ats: false,
+            atsrecerr: false,
             stall_model: StallModel::TerminateOnly,
             term_model: true,
             had: true,

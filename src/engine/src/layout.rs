@@ -14,7 +14,7 @@ mod ste;
 pub use cd::{Cd, CdWord0, CdWord1, CdWord2};
 pub use command::{Command, Illegal, RangeHint, Response, SyncSignal};
 pub use descriptor::{Descriptor, Granule, Kind};
-pub use event::{Class, Event, EventId, EventWord0, EventWord1};
+pub use event::{AtsRequestWord1, Class, Event, EventId, EventWord0, EventWord1, PageRequestWord1};
 pub use l1cd::L1Cd;
 pub use l1std::L1Std;
 pub use ste::{Config, Ste, SteWord0, SteWord1, SteWord2, SteWord3};

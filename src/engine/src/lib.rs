@@ -28,6 +28,7 @@ mod sync;
 mod tables;
 mod tbu;
 mod translate;
+mod upstream;
 mod walk;
 
 pub use access::{Access, AddressType, Outcome, Refusal, Rights, Transaction, Translation};

@@ -9,7 +9,7 @@ pub enum StreamTableFormat {
     Linear,
     /// Level-1 descriptors, each for 2^split StreamIDs.
     TwoLevel {
-        /// 6, 8 or 10.
+        /// 6, 8 or 10; other values are reserved and behave as 6.
         split: u8,
     },
 }
@@ -27,6 +27,8 @@ pub struct Registers {
     pub eventqen: bool,
     /// SMMU_CR2.RECINVSID: C_BAD_STREAMID is recorded.
     pub recinvsid: bool,
+    /// SMMU_CR2.REC_CFG_ATS: configuration errors of ATS requests and translated transactions are recorded, if SMMU_IDR0.ATSRECERR.
+    pub rec_cfg_ats: bool,
     /// SMMU_GBPA.ABORT: while SMMUEN is 0, transactions abort instead of passing.
     pub gbpa_abort: bool,
     /// SMMU_STRTAB_BASE.ADDR.
@@ -45,6 +47,7 @@ impl Registers {
         cmdqen: false,
         eventqen: false,
         recinvsid: false,
+        rec_cfg_ats: false,
         gbpa_abort: false,
         strtab_base: 0,
         strtab_log2size: 0,

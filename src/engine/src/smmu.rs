@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use vm_memory::GuestMemoryBackend;
 
-use crate::access::{Outcome, Refusal, Transaction};
+use crate::access::{AddressType, Outcome, Refusal, Transaction};
 use crate::broadcast::{Broadcast, Full};
 use crate::cache::{Caches, Fast};
 use crate::command_queue::{CommandQueue, Stopped};
@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::features::Features;
 use crate::gerror::{Gerror, GlobalError};
 use crate::ids::Stag;
-use crate::layout::Response;
+use crate::layout::{Event, Response};
 use crate::registers::Registers;
 use crate::stall::Stalls;
 use crate::tbu::Tbu;
@@ -210,7 +210,10 @@ impl<M: GuestMemoryBackend> Smmu<M> {
             None
         };
         let recorded = match fault {
-            Fault::BadStreamId => registers.recinvsid,
+            // 3.9.1.3: of translated transactions it is recorded by SMMU_CR2.REC_CFG_ATS alone.
+            Fault::BadStreamId => {
+                registers.recinvsid || transaction.address_type == AddressType::Translated
+            }
             Fault::Translation(..) => policy.record || policy.stall,
             _ => true,
         };
@@ -222,10 +225,7 @@ impl<M: GuestMemoryBackend> Smmu<M> {
         if let Some(event) = event
             && (registers.eventqen || stag.is_some())
         {
-            let written = locked(&self.events).record(&self.memory, event);
-            if written.is_err() {
-                self.activate(GlobalError::EventQueueAbort);
-            }
+            self.record(event);
         }
         let outcome = match stag {
             Some(stag) => Outcome::Stalled(stag),
@@ -233,5 +233,13 @@ impl<M: GuestMemoryBackend> Smmu<M> {
             None => Outcome::Abort,
         };
         Refusal { outcome, event }
+    }
+
+    /// Puts a record into the event queue.
+    pub(crate) fn record(&self, event: Event) {
+        let written = locked(&self.events).record(&self.memory, event);
+        if written.is_err() {
+            self.activate(GlobalError::EventQueueAbort);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use vm_memory::GuestMemoryBackend;
 
 use crate::access::Access;
+use crate::cache::Levels;
 use crate::fault::Fault;
 use crate::features::{Features, StallModel, fits};
 use crate::ids::{StreamId, Vmid};
@@ -106,9 +107,10 @@ impl Stream {
         memory: &mut Words<'_, M>,
         features: &Features,
         registers: &Registers,
+        levels: Option<&mut Levels>,
         sid: StreamId,
     ) -> Result<Self, Fault> {
-        let address = ste_address(memory, features, registers, sid)?;
+        let address = ste_address(memory, features, registers, levels, sid)?;
         if !features.within_oas(address) {
             return Err(Fault::SteFetch(address));
         }
@@ -172,10 +174,11 @@ fn ste_address<M: GuestMemoryBackend>(
     memory: &mut Words<'_, M>,
     features: &Features,
     registers: &Registers,
-    StreamId(sid): StreamId,
+    levels: Option<&mut Levels>,
+    stream: StreamId,
 ) -> Result<u64, Fault> {
     let log2size = registers.strtab_log2size.min(features.sidsize);
-    let sid = u64::from(sid);
+    let sid = u64::from(stream.0);
     if !fits(sid, log2size) {
         return Err(Fault::BadStreamId);
     }
@@ -183,13 +186,22 @@ fn ste_address<M: GuestMemoryBackend>(
     let aligned = |bits: u8| registers.strtab_base >> bits << bits;
     match registers.strtab_format {
         StreamTableFormat::TwoLevel { split } if features.st_level2 => {
+            // SMMU_STRTAB_BASE_CFG.SPLIT: reserved values behave as 6.
+            let split = if matches!(split, 8 | 10) { split } else { 6 };
             let base = aligned(log2size.saturating_sub(split).saturating_add(3).max(6));
             let address = base + (sid >> split) * 8;
-            if !features.within_oas(address) {
-                return Err(Fault::SteFetch(address));
+            let known = levels.as_ref().and_then(|known| known.l1std(stream, split));
+            let l1std = match known {
+                Some(l1std) => l1std,
+                None if !features.within_oas(address) => return Err(Fault::SteFetch(address)),
+                None => memory
+                    .word(address)
+                    .map(L1Std::from_bits)
+                    .map_err(|_| Fault::SteFetch(address))?,
+            };
+            if let Some(levels) = levels {
+                levels.keep_l1std(stream, split, l1std);
             }
-            let l1std = memory.word(address).map_err(|_| Fault::SteFetch(address))?;
-            let l1std = L1Std::from_bits(l1std);
             let index = sid & ((1 << split) - 1);
             // 7.3.3: Span is 0, reserved, or larger than SPLIT + 1; or the StreamID lies behind the array.
             match l1std.span() {

@@ -156,7 +156,8 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
         .map_err(|failure| smmu.refuse(transaction, &failure, registers))
     }
 
-    /// An ATS translation request. `transaction.access.privileged` is the privilege asked for; the rest of the access is ignored.
+    /// An ATS translation request. `transaction.access` says the privilege asked for; whether it writes (!NW) and executes appears in
+    /// F_BAD_ATS_TREQ only.
     pub fn ats_request(&mut self, transaction: &Transaction) -> AtsReply {
         self.refresh();
         let Tbu {

@@ -116,11 +116,18 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
         let Parts {
             mut streams,
             contexts,
+            mut levels,
             pages,
         } = self.caches.parts();
         let mut room = None;
         let stream = streams.get(transaction.sid, &mut room, || {
-            Stream::fetch(self.memory, self.features, self.registers, transaction.sid)
+            Stream::fetch(
+                self.memory,
+                self.features,
+                self.registers,
+                levels.as_deref_mut(),
+                transaction.sid,
+            )
         })?;
         failing.access = stream.overridden(failing.access);
         match stream.config {
@@ -134,12 +141,15 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
             }
             Config::S1 | Config::S2 | Config::Nested => {
                 let needs = failing.access.needs();
-                Stages::new(C::ROUTES, self.memory, self.features, contexts, pages).staged(
-                    transaction,
-                    stream,
-                    needs,
-                    failing,
+                Stages::new(
+                    C::ROUTES,
+                    self.memory,
+                    self.features,
+                    contexts,
+                    levels,
+                    pages,
                 )
+                .staged(transaction, stream, needs, failing)
             }
         }
     }

@@ -26,16 +26,21 @@ impl Caches for ConfigOnly {
     fn parts(
         &mut self,
     ) -> Parts<
+        '_,
         impl Structures<StreamId, Stream>,
         impl Structures<(StreamId, u32), Context>,
         impl Pages,
     > {
         let Parts {
-            streams, contexts, ..
+            streams,
+            contexts,
+            levels,
+            ..
         } = self.0.parts();
         Parts {
             streams,
             contexts,
+            levels,
             pages: NoCaches,
         }
     }

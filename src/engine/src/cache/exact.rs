@@ -11,7 +11,9 @@ pub use bank::Replacement;
 pub use preset::Preset;
 
 use super::range::Span;
-use super::{Caches, Leaf, Missed, Pages, Parts, Place, Route, Structures, Table, untagged};
+use super::{
+    Caches, Leaf, Levels, Missed, Pages, Parts, Place, Route, Structures, Table, untagged,
+};
 use crate::access::{Access, Rights, Transaction, Translation};
 use crate::context::Context;
 use crate::ids::{Asid, StreamId, Vmid};
@@ -74,6 +76,7 @@ pub struct Exact {
     tables: [[Bank<Key, Table>; 3]; 2],
     streams: Bank<StreamId, Stream>,
     contexts: Bank<(StreamId, u32), Context>,
+    levels: Levels,
     /// Page sizes that were ever kept, smallest first: a look-up tries each.
     sizes: u64,
     /// Of translations: look-ups of a device address.
@@ -97,6 +100,7 @@ impl Exact {
             tables: [tables(0), tables(1)],
             streams: Bank::new(preset.config),
             contexts: Bank::new(preset.config),
+            levels: Levels::default(),
             sizes: 0,
             translations: Counts::default(),
             stage2s: Counts::default(),
@@ -172,6 +176,7 @@ impl Caches for Exact {
     fn parts(
         &mut self,
     ) -> Parts<
+        '_,
         impl Structures<StreamId, Stream>,
         impl Structures<(StreamId, u32), Context>,
         impl Pages,
@@ -185,6 +190,7 @@ impl Caches for Exact {
                 bank: &mut self.contexts,
                 counts: &mut self.cds,
             },
+            levels: Some(&mut self.levels),
             pages: Walked {
                 preset: &self.preset,
                 tlb: &mut self.tlb,
@@ -198,6 +204,7 @@ impl Caches for Exact {
     }
 
     fn invalidate(&mut self, command: &Command) {
+        self.levels.invalidate(command);
         match *command {
             Command::CfgiSte { sid, .. } => self.forget_streams(|kept| kept == sid),
             Command::CfgiSteRange { sid, range } => {
@@ -253,5 +260,6 @@ impl Caches for Exact {
     fn clear(&mut self) {
         self.forget_context(|_| true);
         self.forget_streams(|_| true);
+        self.levels.clear();
     }
 }

@@ -13,7 +13,7 @@ mod routes;
 mod store;
 mod structures;
 
-use super::{Caches, Missed, Pages, Parts, Place, Route, Structures};
+use super::{Caches, Levels, Missed, Pages, Parts, Place, Route, Structures};
 use crate::access::{Access, AddressType, Rights, Transaction, Translation};
 use crate::context::Context;
 use crate::ids::{Pa, StreamId};
@@ -40,6 +40,7 @@ pub struct Fast {
     routes: Routes,
     streams: Streams,
     contexts: Contexts,
+    levels: Levels,
     spread: u64,
     over_invalidations: u64,
 }
@@ -67,6 +68,7 @@ impl Fast {
             routes: Routes::default(),
             streams: Streams::default(),
             contexts: Contexts::default(),
+            levels: Levels::default(),
             spread: SPREAD,
             over_invalidations: 0,
         }
@@ -141,6 +143,7 @@ impl Caches for Fast {
     fn parts(
         &mut self,
     ) -> Parts<
+        '_,
         impl Structures<StreamId, Stream>,
         impl Structures<(StreamId, u32), Context>,
         impl Pages,
@@ -149,6 +152,7 @@ impl Caches for Fast {
         Parts {
             streams: &mut self.streams,
             contexts: &mut self.contexts,
+            levels: Some(&mut self.levels),
             pages: Opened {
                 walked: &mut self.pages,
                 owned: None,
@@ -157,6 +161,7 @@ impl Caches for Fast {
     }
 
     fn invalidate(&mut self, command: &Command) {
+        self.levels.invalidate(command);
         self.make_room();
         self.pages.moment += 1;
         self.forget(command);
@@ -174,5 +179,6 @@ impl Caches for Fast {
         self.routes.clear();
         self.streams = Streams::default();
         self.contexts = Contexts::default();
+        self.levels.clear();
     }
 }

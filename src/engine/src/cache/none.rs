@@ -63,6 +63,7 @@ impl Caches for NoCaches {
     fn parts(
         &mut self,
     ) -> Parts<
+        '_,
         impl Structures<StreamId, Stream>,
         impl Structures<(StreamId, u32), Context>,
         impl Pages,
@@ -70,6 +71,7 @@ impl Caches for NoCaches {
         Parts {
             streams: NoCaches,
             contexts: NoCaches,
+            levels: None,
             pages: NoCaches,
         }
     }

@@ -10,8 +10,12 @@ pub enum Errno {
     NoEntry = 2,
     /// EIO: the guest's STE or command is not allowed.
     Io = 5,
+    /// E2BIG: an entry says something that is not known here.
+    TooBig = 7,
     /// ENOMEM: no memory for the copy of the array.
     NoMemory = 12,
+    /// EFAULT: the caller's memory ends before the array does.
+    Fault = 14,
     /// EBUSY: something else is there.
     Busy = 16,
     /// EEXIST: the name is taken.
@@ -29,7 +33,9 @@ impl fmt::Display for Errno {
         f.write_str(match self {
             Errno::NoEntry => "ENOENT",
             Errno::Io => "EIO",
+            Errno::TooBig => "E2BIG",
             Errno::NoMemory => "ENOMEM",
+            Errno::Fault => "EFAULT",
             Errno::Busy => "EBUSY",
             Errno::Exists => "EEXIST",
             Errno::Invalid => "EINVAL",

@@ -50,6 +50,31 @@ pub enum EventId {
     F_VMS_FETCH = 0x25,
 }
 
+impl EventId {
+    /// Every event that the architecture defines.
+    pub const ALL: [EventId; 19] = [
+        EventId::F_UUT,
+        EventId::C_BAD_STREAMID,
+        EventId::F_STE_FETCH,
+        EventId::C_BAD_STE,
+        EventId::F_BAD_ATS_TREQ,
+        EventId::F_STREAM_DISABLED,
+        EventId::F_TRANSL_FORBIDDEN,
+        EventId::C_BAD_SUBSTREAMID,
+        EventId::F_CD_FETCH,
+        EventId::C_BAD_CD,
+        EventId::F_WALK_EABT,
+        EventId::F_TRANSLATION,
+        EventId::F_ADDR_SIZE,
+        EventId::F_ACCESS,
+        EventId::F_PERMISSION,
+        EventId::F_TLB_CONFLICT,
+        EventId::F_CFG_CONFLICT,
+        EventId::E_PAGE_REQUEST,
+        EventId::F_VMS_FETCH,
+    ];
+}
+
 /// What was being accessed when the fault occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -83,7 +108,7 @@ pub struct EventWord0 {
 #[bitfield(u64)]
 #[derive(PartialEq, Eq)]
 pub struct EventWord1 {
-    /// Names the stalled transaction.
+    /// Names the stalled transaction. F_UUT, the fetch events and the conflicts have an IMPLEMENTATION DEFINED Reason here.
     pub stag: u16,
     #[bits(15)]
     __: u16,
@@ -112,12 +137,60 @@ pub struct EventWord1 {
     __: u32,
 }
 
+/// Bits 127:64 of F_BAD_ATS_TREQ: what the translation request asked for. 7.3.6: Span in 67:64; R, W, X and Priv from 95 down.
+#[bitfield(u64)]
+#[derive(PartialEq, Eq)]
+pub struct AtsRequestWord1 {
+    /// How many STUs were asked for.
+    #[bits(4)]
+    pub span: u8,
+    #[bits(24)]
+    __: u32,
+    /// Priv.
+    pub privileged: bool,
+    /// Execute.
+    pub x: bool,
+    /// Write: !NW.
+    pub w: bool,
+    /// Read; always 1 with PCIe.
+    pub r: bool,
+    __: u32,
+}
+
+/// Bits 127:64 of E_PAGE_REQUEST: which accesses a device expects.
+#[bitfield(u64)]
+#[derive(PartialEq, Eq)]
+pub struct PageRequestWord1 {
+    #[bits(33)]
+    __: u64,
+    /// Unprivileged execute.
+    pub ux: bool,
+    /// Unprivileged write.
+    pub uw: bool,
+    /// Unprivileged read.
+    pub ur: bool,
+    #[bits(1)]
+    __: u8,
+    /// Privileged execute.
+    pub px: bool,
+    /// Privileged write.
+    pub pw: bool,
+    /// Privileged read.
+    pub pr: bool,
+    #[bits(4)]
+    __: u8,
+    /// How many pages of 4 KiB.
+    pub span: u8,
+    #[bits(12)]
+    __: u16,
+}
+
 /// A record as it lies in the event queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Bits 63:0.
     pub word0: EventWord0,
-    /// Bits 127:64.
+    /// Bits 127:64; of F_BAD_ATS_TREQ they are [`AtsRequestWord1`], of E_PAGE_REQUEST [`PageRequestWord1`].
     pub word1: EventWord1,
     /// InputAddr, where the record has one.
     pub input_addr: u64,

@@ -4,22 +4,24 @@ use vm_memory::GuestMemoryBackend;
 
 use super::failure::{Failing, Policy};
 use crate::access::Rights;
-use crate::cache::Pages;
+use crate::cache::{Levels, Pages};
 use crate::context::Context;
 use crate::fault::Fault;
 use crate::features::Features;
+use crate::ids::StreamId;
 use crate::layout::{Cd, Class, L1Cd};
 use crate::stream::{CdTableFormat, Stream};
 use crate::walk::Walker;
 
 impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
-    /// Reads and checks the CD with this index.
+    /// Reads and checks a stream's CD with this index.
     #[cold]
     pub(crate) fn fetch_context(
         &mut self,
         features: &Features,
         stream: &Stream,
-        index: u32,
+        (sid, index): (StreamId, u32),
+        levels: Option<&mut Levels>,
         failing: &mut Failing,
     ) -> Result<Context, Fault> {
         let cds = stream
@@ -30,9 +32,18 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
             CdTableFormat::Linear => cds.pointer + u64::from(index) * Cd::SIZE,
             CdTableFormat::TwoLevel { leaf_bits } => {
                 let address = cds.pointer + u64::from(index >> leaf_bits) * 8;
-                let address = self.structure_address(features, stream, address, failing)?;
-                let l1cd = self.memory.word(address);
-                let l1cd = L1Cd::from_bits(l1cd.map_err(|_| Fault::CdFetch(address))?);
+                let known = levels.as_ref();
+                let l1cd = match known.and_then(|known| known.l1cd(sid, leaf_bits, index)) {
+                    Some(l1cd) => l1cd,
+                    None => {
+                        let address = self.structure_address(features, stream, address, failing)?;
+                        let l1cd = self.memory.word(address).map(L1Cd::from_bits);
+                        l1cd.map_err(|_| Fault::CdFetch(address))?
+                    }
+                };
+                if let Some(levels) = levels {
+                    levels.keep_l1cd(sid, leaf_bits, index, l1cd);
+                }
                 // 3.4.3, notes 3 and 4: a pointer beyond the OAS or IAS is a bad SubstreamID.
                 if !l1cd.v() || !features.within_oas(l1cd.l2_table()) {
                     return Err(Fault::BadSubstreamId);

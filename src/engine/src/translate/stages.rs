@@ -6,7 +6,7 @@ use super::failure::{Failing, Policy};
 use super::substream::{Stage1, stage1_of};
 use super::{identity, within_ias};
 use crate::access::{Rights, Transaction, Translation};
-use crate::cache::{Leaf, Pages, Route, Space, Structures, untagged};
+use crate::cache::{Leaf, Levels, Pages, Route, Space, Structures, untagged};
 use crate::context::{Context, Region};
 use crate::fault::{Fault, TranslationFault, stage1};
 use crate::features::Features;
@@ -22,6 +22,7 @@ pub(crate) struct Stages<'a, 'm, M: GuestMemoryBackend, C, P> {
     pub(crate) routes: bool,
     pub(crate) features: &'a Features,
     pub(crate) contexts: C,
+    pub(crate) levels: Option<&'a mut Levels>,
     pub(crate) walker: Walker<'a, 'm, M, P>,
 }
 
@@ -36,12 +37,14 @@ where
         memory: &'a mut Words<'m, M>,
         features: &'a Features,
         contexts: C,
+        levels: Option<&'a mut Levels>,
         pages: P,
     ) -> Self {
         Stages {
             routes,
             features,
             contexts,
+            levels,
             walker: Walker { memory, pages },
         }
     }
@@ -57,6 +60,7 @@ where
         let Stages {
             features,
             contexts,
+            levels,
             walker,
             ..
         } = self;
@@ -70,7 +74,7 @@ where
             Stage1::Cd(index) => {
                 let key = (transaction.sid, index);
                 let context = contexts.get(key, &mut room, || {
-                    walker.fetch_context(features, stream, index, failing)
+                    walker.fetch_context(features, stream, key, levels.as_deref_mut(), failing)
                 })?;
                 Some(context)
             }

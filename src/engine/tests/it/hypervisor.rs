@@ -2,8 +2,11 @@
 
 mod batches;
 mod commands;
+mod events;
 mod forward;
+mod parent;
 mod strategies;
+mod user_array;
 mod vste;
 
 use std::collections::BTreeMap;
@@ -18,7 +21,7 @@ use engine::{
 use vm_memory::GuestMemoryMmap;
 
 use crate::support::guest::*;
-use crate::support::tables::{Leaf, Tree};
+use crate::support::tables::{Leaf, Pages, Tree};
 
 /// The ASID of the scene's tables.
 const ASID: Asid = Asid(7);
@@ -33,6 +36,7 @@ const VMID: u16 = 3;
 struct Scene {
     guest: Guest,
     inner: Tree,
+    outer: Tree,
     viommu: Viommu,
     /// The CD table, as the host addresses it.
     cds: u64,
@@ -65,6 +69,7 @@ fn scene() -> Scene {
     Scene {
         guest,
         inner,
+        outer,
         viommu,
         cds,
         queue,

@@ -5,6 +5,7 @@ mod atc;
 mod batch;
 mod commands;
 mod faults;
+mod fuzz;
 mod hostile;
 mod hypervisor;
 mod random;

@@ -1,8 +1,8 @@
 //! Layouts pinned by words whose fields were read off by hand. The words are Linux's (`tests/data/README.md`), or the manual's figures.
 
 use engine::layout::{
-    Cd, Command, Config, Descriptor, Event, Granule, Illegal, Kind, L1Cd, L1Std, RangeHint, Ste,
-    SyncSignal,
+    AtsRequestWord1, Cd, Command, Config, Descriptor, Event, EventId, Granule, Illegal, Kind, L1Cd,
+    L1Std, PageRequestWord1, RangeHint, Ste, SyncSignal,
 };
 use engine::{Asid, Iova, Ipa, StreamId, SubstreamId, Vmid};
 
@@ -401,4 +401,52 @@ fn range_hints_in_bytes() {
     assert_eq!(hint(2, 0, 3).bytes(), Some(8 << 14));
     assert_eq!(hint(3, 2, 10).bytes(), Some(3 << 26));
     assert_eq!(hint(3, 31, 31).bytes(), Some(32 << 47));
+}
+
+/// 7.3.17, 7.3.18 and 7.3.20: events that this implementation does not raise, as another would write them.
+#[test]
+fn records_of_events_that_never_occur() {
+    // F_TLB_CONFLICT of stage 2: SubstreamID 0xabcde, StreamID 5, Reason 0x1234, a privileged read.
+    let words = [
+        0x0000_0005_abcd_e820,
+        0x0000_008a_0000_1234,
+        0xffff_8000_1234_5678,
+        0x0000_0040_0765_4000,
+    ];
+    let event = Event::from_words(words);
+    assert_eq!(event.word0.id(), EventId::F_TLB_CONFLICT as u8);
+    assert_eq!(
+        (event.word0.ssv(), event.word0.substreamid()),
+        (true, 0xabcde)
+    );
+    assert_eq!((event.word0.streamid(), event.word1.stag()), (5, 0x1234));
+    assert!(event.word1.s2() && event.word1.rnw() && event.word1.pnu() && !event.word1.ind());
+    assert_eq!(event.input_addr, 0xffff_8000_1234_5678);
+    assert_eq!(event.ipa_or_fetch_addr, 0x40_0765_4000);
+    assert_eq!((event.words(), words[0] & 0xff), (words, 0x20));
+
+    // F_CFG_CONFLICT: no SubstreamID; F_VMS_FETCH: FetchAddr in the last word.
+    let words = [0x0000_0005_0000_0021, 0x1234, 0, 0];
+    let event = Event::from_words(words);
+    assert_eq!((event.word0.id(), event.word0.ssv()), (0x21, false));
+    assert_eq!((event.word1.stag(), event.words()), (0x1234, words));
+    let words = [0x0000_0005_0000_0025, 0x1234, 0, 0x0000_0040_0765_4008];
+    let event = Event::from_words(words);
+    assert_eq!((event.word0.id(), event.word0.streamid()), (0x25, 5));
+    assert_eq!(event.ipa_or_fetch_addr, 0x40_0765_4008);
+    assert_eq!((event.word1.stag(), event.words()), (0x1234, words));
+}
+
+/// 7.3.6 and 7.3.19: records whose second word is another's.
+#[test]
+fn requests_have_a_second_word_of_their_own() {
+    // R, W, not X, privileged; three STUs.
+    let asked = AtsRequestWord1::from_bits(0xd000_0003);
+    assert_eq!((asked.span(), asked.r(), asked.w()), (3, true, true));
+    assert_eq!((asked.x(), asked.privileged()), (false, true));
+    // Span 2, pR and pW, uR and uX.
+    let expected = PageRequestWord1::from_bits(2 << 44 | 0b1100_1010 << 32);
+    assert_eq!(expected.span(), 2);
+    assert!(expected.pr() && expected.pw() && !expected.px());
+    assert!(expected.ur() && !expected.uw() && expected.ux());
 }

@@ -1,0 +1,93 @@
+//! RESUME and STALL_TERM; the event queue that tells of stalls.
+
+use super::*;
+
+/// A stream whose stage-1 faults stall.
+fn stalling() -> Guest {
+    let mut guest = Guest::new(Features::all());
+    let tree = guest.stage1(K4);
+    let at = stage1_only(&mut guest, &tree);
+    let mut words = cd(&tree, 7);
+    words[0] |= 1 << 44;
+    guest.write(at, &words);
+    guest
+}
+
+fn stall(guest: &Guest) -> Stag {
+    match guest.access(None, 0, READ).unwrap_err().outcome {
+        Outcome::Stalled(stag) => stag,
+        outcome => panic!("{outcome:?}"),
+    }
+}
+
+#[test]
+fn resume_answers_the_transaction_that_it_names() {
+    let mut guest = stalling();
+    let tags = [0, 1, 2, 3].map(|_| stall(&guest));
+    let resume =
+        |sid: u64, stag: Stag, action: u64| [0x44 | action << 12 | sid << 32, u64::from(stag.0)];
+    // Another stream's, and a tag that nobody holds: no effect.
+    assert_eq!(guest.command(resume(6, tags[0], 1)), Stopped::Empty);
+    assert_eq!(guest.command(resume(5, Stag(999), 1)), Stopped::Empty);
+    assert_eq!(tags.map(|stag| guest.smmu.answer(stag)), [None; 4]);
+    assert_eq!(guest.command(resume(5, tags[0], 1)), Stopped::Empty);
+    assert_eq!(guest.command(resume(5, tags[1], 2)), Stopped::Empty);
+    assert_eq!(guest.command(resume(5, tags[2], 0)), Stopped::Empty);
+    let answers = [
+        Some(Response::Retry),
+        Some(Response::Abort),
+        Some(Response::RazWi),
+        None,
+    ];
+    assert_eq!(tags.map(|stag| guest.smmu.answer(stag)), answers);
+    // An answer is given once.
+    assert_eq!(tags.map(|stag| guest.smmu.answer(stag)), [None; 4]);
+}
+
+#[test]
+fn stall_term_ends_every_stall_of_its_stream() {
+    let mut guest = stalling();
+    let tags = [0, 1].map(|_| stall(&guest));
+    assert_eq!(guest.command([0x45 | 6 << 32, 0]), Stopped::Empty);
+    assert_eq!(tags.map(|stag| guest.smmu.answer(stag)), [None; 2]);
+    assert_eq!(guest.command([0x45 | 5 << 32, 0]), Stopped::Empty);
+    assert_eq!(
+        tags.map(|stag| guest.smmu.answer(stag)),
+        [Some(Response::Abort); 2]
+    );
+}
+
+#[test]
+fn the_event_queue_overflows_once_and_loses_no_stall() {
+    let mut guest = Guest::new(Features::all());
+    for _ in 0..8 {
+        assert!(guest.access(None, 0, READ).unwrap_err().event.is_some());
+    }
+    assert!(!guest.smmu.event_queue(|queue| queue.overflowed()));
+    for _ in 0..3 {
+        guest.access(None, 0, READ).unwrap_err();
+        assert!(guest.smmu.event_queue(|queue| queue.overflowed()));
+        assert_eq!(guest.smmu.event_queue(|queue| queue.prod()), 1 << 31 | 8);
+    }
+    assert_eq!(guest.new_events().len(), 8);
+    assert!(!guest.smmu.event_queue(|queue| queue.overflowed()));
+
+    let mut guest = stalling();
+    let tags: Vec<_> = (0..11).map(|_| stall(&guest)).collect();
+    assert!(!guest.smmu.event_queue(|queue| queue.overflowed()));
+    let mut told = guest.new_events();
+    assert_eq!(told.len(), 8);
+    told.extend(guest.new_events());
+    let told: Vec<_> = told.iter().map(|words| Stag(words[1] as u16)).collect();
+    assert_eq!(told, tags);
+}
+
+#[test]
+fn an_event_that_cannot_be_written_is_a_global_error() {
+    let guest = Guest::new(Features::all());
+    guest
+        .smmu
+        .set_event_queue(engine::EventQueue::new(0x9000_0000, 3));
+    guest.access(None, 0, READ).unwrap_err();
+    assert!(guest.smmu.gerror().is_active(GlobalError::EventQueueAbort));
+}

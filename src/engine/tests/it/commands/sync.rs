@@ -1,0 +1,50 @@
+//! SYNC.
+
+use super::*;
+
+#[test]
+fn sync_signals_by_msi_or_wire() {
+    let mut guest = Guest::new(Features::all());
+    let at = guest.area(64);
+    guest.write(at, &[u64::MAX]);
+    assert_eq!(
+        guest.command([0x46 | 1 << 12 | 0xdead_beef << 32, at]),
+        Stopped::Empty
+    );
+    assert_eq!(guest.read(at), 0xffff_ffff_dead_beef);
+    assert!(!guest.smmu.take_sync_signal());
+    assert_eq!(guest.command([0x46 | 1 << 12, 0]), Stopped::Empty);
+    assert!(guest.smmu.take_sync_signal() && !guest.smmu.take_sync_signal());
+    assert_eq!(guest.command([0x46 | 1 << 12, 0x9000_0000]), Stopped::Empty);
+    assert!(
+        guest
+            .smmu
+            .gerror()
+            .is_active(GlobalError::CommandQueueMsiAbort)
+    );
+}
+
+#[test]
+fn sync_waits_for_a_burst_that_may_use_what_was_invalidated() {
+    let mut bench = bench();
+    bench
+        .guest
+        .write(bench.guest.queue_base, &[[0x30, 0], SYNC].concat());
+    let Guest { smmu, queue, .. } = &mut bench.guest;
+    let mut tbu = smmu.tbu().unwrap();
+    let mut idle = smmu.tbu().unwrap();
+    let transaction = Transaction::new(SID, None, Iova(0x1000), READ);
+    idle.burst().translate(&transaction).unwrap();
+    let mut burst = tbu.burst();
+    burst.translate(&transaction).unwrap();
+    queue.set_prod(2);
+    assert_eq!(smmu.consume(queue, &()), Stopped::Waiting);
+    assert_eq!(queue.cons(), 1);
+    assert_eq!(smmu.consume(queue, &()), Stopped::Waiting);
+    // The next transaction ends the last one's use.
+    burst.translate(&transaction).unwrap();
+    assert_eq!(smmu.consume(queue, &()), Stopped::Empty);
+    // So does the end of the burst.
+    drop(burst);
+    assert_eq!(smmu.consume_all(queue, &()), Stopped::Empty);
+}
