@@ -35,10 +35,33 @@ pub trait System: Send + Sync + 'static {
     fn steps(&self, state: &Self::State, steps: &mut Vec<Self::Step>);
     /// Takes a step.
     fn apply(&self, state: &Self::State, step: Self::Step) -> Outcome<Self::State>;
+    /// The same into a place that there is already, which means nothing if the step was not taken: states are large, and whoever can
+    /// do without copies of them does.
+    fn apply_into(&self, state: &Self::State, step: Self::Step, next: &mut Self::State) -> Taken {
+        match self.apply(state, step) {
+            Outcome::Next(what, seen) => {
+                *next = what;
+                Taken::Next(seen)
+            }
+            Outcome::Blocked => Taken::Blocked,
+            Outcome::NotModelled(bound) => Taken::NotModelled(bound),
+        }
+    }
     /// The properties that the state violates, as a set of [`PropertyId::bit`]. P-LIVE is the search's own matter.
     fn judge(&self, state: &Self::State) -> u16;
     /// Whether nothing is going on: the state that must remain reachable.
     fn is_idle(&self, state: &Self::State) -> bool;
+}
+
+/// [`Outcome`] without what follows.
+#[derive(Clone, Copy, Debug)]
+pub enum Taken {
+    /// The step was taken.
+    Next(Seen),
+    /// [`Outcome::Blocked`].
+    Blocked,
+    /// [`Outcome::NotModelled`].
+    NotModelled(&'static str),
 }
 
 /// What comes of a step.

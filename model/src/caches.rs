@@ -164,7 +164,13 @@ pub const fn bit(value: u8) -> u8 {
 
 /// The values in a set, smallest first.
 pub fn values(set: u8) -> impl Iterator<Item = u8> {
-    (0..8).filter(move |value| set >> value & 1 == 1)
+    let mut rest = set;
+    std::iter::from_fn(move || {
+        let smallest = rest.trailing_zeros() as u8;
+        let is_some = rest != 0;
+        rest &= rest.wrapping_sub(1);
+        is_some.then_some(smallest)
+    })
 }
 
 /// In the place of an ASID: entries from leaves with nG=0, which hit for every ASID of their VMID (3.17, "global").

@@ -13,12 +13,8 @@ use crate::state::{State, leaf};
 
 impl Machine {
     /// The operations that other threads are in.
-    pub(crate) fn others(
-        &self,
-        state: &State,
-        thread: usize,
-    ) -> impl Iterator<Item = Op> + use<'_> {
-        let threads = state.threads;
+    pub(crate) fn others(&self, state: &State, thread: usize) -> impl Iterator<Item = Op> {
+        let threads = &state.threads;
         (0..self.threads())
             .filter(move |&other| other != thread)
             .filter_map(move |other| {
@@ -26,7 +22,7 @@ impl Machine {
                 let Start::Operation(kind) = self.code.entries[entry as usize].start else {
                     return None;
                 };
-                let regs = threads[other].regs;
+                let regs = &threads[other].regs;
                 Some(Op {
                     kind,
                     args: [regs[0], regs[1], regs[2]],
@@ -40,19 +36,11 @@ impl Machine {
             .any(|op| op.device() == Some(device))
     }
 
-    /// Whether the users of a driver (or of a host) may ask for an operation now.
-    pub(crate) fn may_begin(
-        &self,
-        state: &State,
-        thread: usize,
-        kind: OpKind,
-        args: [u8; 3],
-    ) -> bool {
-        let op = Op { kind, args };
-        let others: Vec<Op> = self.others(state, thread).collect();
+    /// Whether the users of a driver (or of a host) may ask for an operation now; `others` are what other threads are in.
+    pub(crate) fn may_begin(&self, state: &State, thread: usize, op: Op, others: &[Op]) -> bool {
         match self.vm_of_thread(thread) {
-            Some(vm) => self.guest_may_begin(state, vm, op, &others),
-            None => self.host_may_begin(state, op, &others),
+            Some(vm) => self.guest_may_begin(state, vm, op, others),
+            None => self.host_may_begin(state, op, others),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::caches::{
 };
 use crate::machine::{Machine, TableMemory};
 use crate::property::Property;
-use crate::state::{State, descriptor, leaf, pte};
+use crate::state::{Memory, State, descriptor, leaf, pte};
 
 /// One kind of fetch: reads memory and `from`, adds to `into`.
 type Layer = fn(&Machine, &State, from: &Caches, into: &mut Caches);
@@ -30,6 +30,16 @@ const LAYERS: [Layer; 6] = [
     combine,
     translate_for_ats,
 ];
+
+/// All of memory that any layer reads: where two states agree in it, the same caches are filled alike.
+pub(crate) fn read_by_hardware(memory: &Memory) -> impl PartialEq {
+    let Memory { pte, cd0, cd1, .. } = *memory;
+    let Memory {
+        ste0, ste1, ste2, ..
+    } = *memory;
+    let Memory { s2, active, .. } = *memory;
+    (pte, cd0, cd1, ste0, ste1, ste2, s2, active)
+}
 
 impl Machine {
     /// Everything that may be cached once all of `caches` may be: the smallest closed set that holds it.

@@ -13,10 +13,12 @@
 //!
 //! docs/semantics.md derives this rule, says how it differs from reviving doomed entries one by one, and what checks it.
 
+use bytemuck::Pod;
 use vocab::{Command, Opcode, Vm};
 
 use crate::caches::Caches;
 use crate::command::{Tags, decode, encode};
+use crate::fill::read_by_hardware;
 use crate::machine::{CacheMode, Machine, limit};
 use crate::state::{Doomed, InFlight, State};
 
@@ -94,7 +96,7 @@ impl Machine {
     ) -> impl Iterator<Item = Command> {
         state
             .flight
-            .into_iter()
+            .iter()
             .filter(move |entry| is_covered(entry, queue, thread))
             .filter_map(|entry| entry.command())
     }
@@ -129,6 +131,27 @@ impl Machine {
             }
         }
         true
+    }
+
+    /// [`Machine::settle`] after one step from a settled state, which leaves out what that step cannot have made necessary.
+    pub(crate) fn settle_after(&self, before: &State, state: &mut State) {
+        let exact = if cfg!(debug_assertions) {
+            let mut exact = *state;
+            self.settle(&mut exact);
+            Some(exact)
+        } else {
+            None
+        };
+        if self.caches == CacheMode::Saturated && !is_closed_after(before, state) {
+            self.saturate(state);
+        }
+        if !same(&state.flight, &before.flight) {
+            self.normalize(state);
+        }
+        debug_assert!(
+            exact.is_none_or(|exact| exact == *state),
+            "a step needed more than was done after it"
+        );
     }
 
     /// Hardware does all that it may do after a change of memory or caches, and the commands in flight are put into their one form.
@@ -248,6 +271,25 @@ impl Machine {
         }
         foreign
     }
+}
+
+/// Whether hardware can have nothing new to do after a step from a settled state: caches and all that fetches and walks read are as
+/// before, and so are the commands in flight, but for one that was issued. That one's doomed set was computed by [`Machine::issue`] from
+/// these same caches and this same memory. What is closed stays closed: a fixpoint is taken again from itself.
+fn is_closed_after(before: &State, state: &State) -> bool {
+    let flights = before.flight.iter().zip(&state.flight);
+    let mut in_use = flights.take_while(|(before, _)| !before.is_free());
+    same(&state.caches, &before.caches)
+        && read_by_hardware(&state.memory) == read_by_hardware(&before.memory)
+        && in_use.all(|(before, entry)| {
+            (before.queue, before.command) == (entry.queue, entry.command)
+                && same(&before.doomed, &entry.doomed)
+        })
+}
+
+/// Whether two are the same, all bytes at once: field by field takes several times as long.
+fn same<T: Pod>(one: &T, other: &T) -> bool {
+    bytemuck::bytes_of(one) == bytemuck::bytes_of(other)
 }
 
 /// Whether a thread's SYNC will complete a command.

@@ -33,7 +33,7 @@ pub use machine::{
 };
 pub use program::{Code, Instr, OpKind, Pc, SourceStep};
 pub use state::State;
-pub use step::{Cost, Outcome, Seen, Step};
+pub use step::{Cost, Outcome, Seen, Step, Taken};
 
 /// A set of source steps: indices into [`Code::steps`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

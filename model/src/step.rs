@@ -9,6 +9,7 @@ use crate::caches::{BYTES, Caches};
 use crate::command::encode;
 use crate::flight::TooMany;
 use crate::machine::{CacheMode, Machine, limit};
+use crate::op::Op;
 use crate::program::{Instr, OpKind, ReadExpr, Start, VIOMMU};
 use crate::state::{InFlight, State, Thread};
 
@@ -57,6 +58,17 @@ pub enum Outcome {
     /// It is not possible now.
     Blocked,
     /// What would follow is outside of what a state can say. Says why.
+    NotModelled(&'static str),
+}
+
+/// [`Outcome`], where what follows is written into a place that there is already: a state is large, and searches take many steps.
+#[derive(Clone, Copy, Debug)]
+pub enum Taken {
+    /// The step was taken.
+    Next(Seen),
+    /// [`Outcome::Blocked`].
+    Blocked,
+    /// [`Outcome::NotModelled`].
     NotModelled(&'static str),
 }
 
@@ -159,9 +171,19 @@ impl Machine {
         }
     }
 
-    /// Takes a step.
+    /// Takes a step from a settled state, as the initial one and every outcome are.
     pub fn apply(&self, state: &State, step: Step) -> Outcome {
-        let mut next = *state;
+        let mut next = State::default();
+        match self.apply_into(state, step, &mut next) {
+            Taken::Next(seen) => Outcome::Next(next, seen),
+            Taken::Blocked => Outcome::Blocked,
+            Taken::NotModelled(bound) => Outcome::NotModelled(bound),
+        }
+    }
+
+    /// [`Machine::apply`] into `next`, which is overwritten, and means nothing if the step was not taken.
+    pub fn apply_into(&self, state: &State, step: Step, next: &mut State) -> Taken {
+        *next = *state;
         let mut seen = Seen::default();
         next.ghost.offence = 0;
         let taken = match step {
@@ -179,9 +201,9 @@ impl Machine {
                     viommu,
                     command,
                 };
-                self.begin(&mut next, thread as usize, call, choice, &mut seen)
+                self.begin(next, thread as usize, call, choice, &mut seen)
             }
-            Step::Go { thread, choice } => self.go(&mut next, thread as usize, choice, &mut seen),
+            Step::Go { thread, choice } => self.go(next, thread as usize, choice, &mut seen),
             Step::Fill(byte, bit) => {
                 next.caches = next.caches.union(&Caches::one(byte, bit));
                 Ok(())
@@ -191,18 +213,18 @@ impl Machine {
                 Ok(())
             }
             Step::TakeEffect(place) => {
-                self.take_effect(&mut next, place as usize);
+                self.take_effect(next, place as usize);
                 Ok(())
             }
         };
         match taken {
-            Err(Stop::Blocked | Stop::NoSuchChoice) => Outcome::Blocked,
-            Err(Stop::NotModelled(bound)) => Outcome::NotModelled(bound),
+            Err(Stop::Blocked | Stop::NoSuchChoice) => Taken::Blocked,
+            Err(Stop::NotModelled(bound)) => Taken::NotModelled(bound),
             Ok(()) => {
-                self.settle(&mut next);
-                seen.witnesses |= self.witnesses_of(&next);
-                debug_assert!(self.well_formed(&next), "{step:?} led to a malformed state");
-                Outcome::Next(next, seen)
+                self.settle_after(state, next);
+                seen.witnesses |= self.witnesses_of(next);
+                debug_assert!(self.well_formed(next), "{step:?} led to a malformed state");
+                Taken::Next(seen)
             }
         }
     }
@@ -257,6 +279,7 @@ impl Machine {
     fn beginnings(&self, state: &State, thread: usize, steps: &mut Vec<Step>) {
         let vm = self.vm_of_thread(thread);
         let hostile = self.is_hostile(thread);
+        let others: Vec<Op> = self.others(state, thread).collect();
         for (entry, beginning) in self.code.entries.iter().enumerate() {
             let mut add = |args: [u8; 3], viommu: Option<Viommu>, command: u16| {
                 steps.extend((0..self.begin_choices[entry]).map(|choice| Step::Begin {
@@ -272,7 +295,8 @@ impl Machine {
                 Start::Operation(kind) if !hostile => {
                     if kind.is_guests() == vm.is_some() && self.bounds.operations.contains(kind) {
                         self.each_args(kind.params(), |args| {
-                            if self.may_begin(state, thread, *kind, args) {
+                            let op = Op { kind: *kind, args };
+                            if self.may_begin(state, thread, op, &others) {
                                 add(args, self.viommu_of_args(*kind, args), 0);
                             }
                         });

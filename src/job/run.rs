@@ -101,9 +101,8 @@ fn search(
                 ..*control
             };
             let (levels, stateright) = thread::scope(|scope| {
-                // Our own search is single-threaded; the rest of the machine is stateright's.
-                let threads = (cores - 1).max(1);
-                let other = scope.spawn(move || stateright::search(machine, asks, silent, threads));
+                // Our own search is single-threaded and the first to end: a thread of stateright's for each core keeps all of them busy.
+                let other = scope.spawn(move || stateright::search(machine, asks, silent, cores));
                 let levels = levels::search(&**machine, asks, control);
                 let stateright = other
                     .join()

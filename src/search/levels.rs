@@ -13,7 +13,7 @@ use vocab::PropertyId;
 
 use super::live::{Graph, Stuck};
 use super::store::{Place, Store};
-use super::{Control, Found, Outcome, Progress, StepSet, System, Why};
+use super::{Control, Found, Outcome, Progress, StepSet, System, Taken, Why};
 
 /// How often the clock is read, in states.
 const CLOCK: u32 = 256;
@@ -82,7 +82,8 @@ impl<'a, S: System> Levels<'a, S> {
 
     /// Visits everything, or says why not.
     fn explore(&mut self) -> Result<(), Why> {
-        self.meet(&self.system.initial(), 0)?;
+        let mut next = self.system.initial();
+        self.meet(&next, 0)?;
         if self.stops_at_violation && self.first.iter().any(Option::is_some) {
             return Err(Why::Violated);
         }
@@ -94,7 +95,7 @@ impl<'a, S: System> Levels<'a, S> {
                 if state % CLOCK == 0 {
                     self.look_up(state)?;
                 }
-                self.expand(state, &mut steps)?;
+                self.expand(state, &mut steps, &mut next)?;
             }
             if self.stops_at_violation && self.first.iter().any(Option::is_some) {
                 return Err(Why::Violated);
@@ -112,19 +113,24 @@ impl<'a, S: System> Levels<'a, S> {
         Ok(())
     }
 
-    /// Takes every step of a state.
-    fn expand(&mut self, number: u32, steps: &mut Vec<S::Step>) -> Result<(), Why> {
+    /// Takes every step of a state. `steps` and `next` are room to work in.
+    fn expand(
+        &mut self,
+        number: u32,
+        steps: &mut Vec<S::Step>,
+        next: &mut S::State,
+    ) -> Result<(), Why> {
         let state = self.store.get::<S::State>(number);
         let is_idle = self.system.is_idle(&state);
         let before = self.transitions;
         steps.clear();
         self.system.steps(&state, steps);
         for &step in steps.iter() {
-            match self.system.apply(&state, step) {
-                Outcome::Blocked => {}
-                Outcome::NotModelled(bound) => return Err(Why::NotModelled(bound)),
-                Outcome::Next(next, seen) => {
-                    let to = self.meet(&next, number)?;
+            match self.system.apply_into(&state, step, next) {
+                Taken::Blocked => {}
+                Taken::NotModelled(bound) => return Err(Why::NotModelled(bound)),
+                Taken::Next(seen) => {
+                    let to = self.meet(next, number)?;
                     self.transitions += 1;
                     self.witnessed |= seen.witnesses;
                     self.executed.merge(&seen.steps);

@@ -3,7 +3,7 @@
 use model::{CacheMode, Machine, Setup, State, Step};
 use vocab::{Devices, Threat};
 
-use super::{Outcome, Seen, System};
+use super::{Outcome, Seen, System, Taken};
 use crate::spec::{Part, Spec};
 
 /// The machine of a part of a spec.
@@ -38,14 +38,23 @@ impl System for Machine {
     }
 
     fn apply(&self, state: &State, step: Step) -> Outcome<State> {
-        match self.apply(state, step) {
-            model::Outcome::Blocked => Outcome::Blocked,
-            model::Outcome::NotModelled(bound) => Outcome::NotModelled(bound),
-            model::Outcome::Next(next, seen) => {
+        let mut next = State::default();
+        match System::apply_into(self, state, step, &mut next) {
+            Taken::Next(seen) => Outcome::Next(next, seen),
+            Taken::Blocked => Outcome::Blocked,
+            Taken::NotModelled(bound) => Outcome::NotModelled(bound),
+        }
+    }
+
+    fn apply_into(&self, state: &State, step: Step, next: &mut State) -> Taken {
+        match self.apply_into(state, step, next) {
+            model::Taken::Blocked => Taken::Blocked,
+            model::Taken::NotModelled(bound) => Taken::NotModelled(bound),
+            model::Taken::Next(seen) => {
                 let model::Seen {
                     witnesses, steps, ..
                 } = seen;
-                Outcome::Next(next, Seen { witnesses, steps })
+                Taken::Next(Seen { witnesses, steps })
             }
         }
     }

@@ -5,13 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use vocab::PropertyId;
 
-use super::hash::hash;
 use super::{StepSet, fixpoint};
 
 /// Locks for what is written down, so that threads seldom wait for each other.
 const SHARDS: usize = 64;
 
-/// What is written down, and whether to go on.
+/// What is written down, and whether to go on. States are named by [`super::hash`].
 pub struct Notes {
     asks: u16,
     halt: AtomicBool,
@@ -92,11 +91,10 @@ impl Notes {
     }
 
     /// A state is expanded.
-    pub fn expanded<T: bytemuck::Pod>(&self, state: &T, is_idle: bool) {
+    pub fn expanded(&self, name: u64, is_idle: bool) {
         if self.closed() {
             return;
         }
-        let name = hash(bytemuck::bytes_of(state));
         let mut shard = lock(&self.shards[name as usize % SHARDS]);
         shard.total.expanded += 1;
         if !is_idle {
@@ -108,17 +106,15 @@ impl Notes {
     }
 
     /// A transition was taken.
-    pub fn transition<T: bytemuck::Pod>(&self, from: &T, to: &T, witnesses: u16, steps: &StepSet) {
+    pub fn transition(&self, from: u64, to: u64, witnesses: u16, steps: &StepSet) {
         if self.closed() {
             return;
         }
-        let name = hash(bytemuck::bytes_of(from));
-        let target = hash(bytemuck::bytes_of(to));
-        let mut shard = lock(&self.shards[name as usize % SHARDS]);
+        let mut shard = lock(&self.shards[from as usize % SHARDS]);
         shard.total.witnessed |= witnesses;
         shard.total.executed.merge(steps);
         if self.live() {
-            shard.edges.push((name, target));
+            shard.edges.push((from, to));
         }
     }
 

@@ -8,8 +8,8 @@
 //! * A run that was cut short says `is_done()` like one that was not. So nothing is left to its own limits: this adapter sets
 //!   the limits, knows whether it stopped the run, and compares the states expanded with the states generated.
 //! * It stops when every property has a discovery. One more, which never has, keeps it going.
-//! * It stores 64-bit fingerprints of states: with n states, about n²/2⁶⁵ is the chance that one was missed. The hashes of
-//!   P-LIVE's edges are ours and as long. The exact search is [`super::levels`].
+//! * It stores 64-bit fingerprints: with n states, about n²/2⁶⁵ is the chance that one was missed. They are made from hashes of
+//!   ours that are as long, and that name states in P-LIVE's edges too: twice that chance. The exact search is [`super::levels`].
 //! * With several threads levels overlap: its depth may be too large and is not reported, and counts of a run that was
 //!   stopped differ from run to run.
 //! * Its counterexamples are not shortest and differ from run to run. They are dropped.
@@ -18,12 +18,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytemuck::Pod;
+use bytemuck::{Pod, Zeroable};
 use stateright::{Checker, Model, Property};
 use vocab::PropertyId;
 
+use super::hash::hash;
 use super::notes::Notes;
-use super::{Control, Found, Outcome, Progress, System, Why};
+use super::{Control, Found, Progress, System, Taken, Why};
 
 /// Searches everything that can be reached, on several threads. `asks` is the set of properties that are judged.
 pub fn search<S: System>(
@@ -111,17 +112,21 @@ struct Adapter<S> {
     notes: Arc<Notes>,
 }
 
-/// A state, and its judgement once it was asked for: stateright asks property by property.
+/// A state, its name in notes, and its judgement once it was asked for: stateright asks property by property.
 #[derive(Clone, Debug)]
 struct Node<T> {
     state: T,
+    name: u64,
     judged: OnceLock<u16>,
 }
 
-impl<T> From<T> for Node<T> {
+impl<T: Pod> From<T> for Node<T> {
     fn from(state: T) -> Self {
-        let judged = OnceLock::new();
-        Node { state, judged }
+        Node {
+            name: hash(bytemuck::bytes_of(&state)),
+            judged: OnceLock::new(),
+            state,
+        }
     }
 }
 
@@ -131,10 +136,10 @@ impl<T: PartialEq> PartialEq for Node<T> {
     }
 }
 
-impl<T: Pod> Hash for Node<T> {
+impl<T> Hash for Node<T> {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        // All bytes at once: a hash field by field takes several times as long.
-        hasher.write(bytemuck::bytes_of(&self.state));
+        // Of the name, not of the state: a state is hashed once, for notes and for stateright.
+        hasher.write_u64(self.name);
     }
 }
 
@@ -149,7 +154,7 @@ impl<S: System> Model for Adapter<S> {
     fn actions(&self, node: &Self::State, steps: &mut Vec<S::Step>) {
         if !self.notes.halted() {
             self.notes
-                .expanded(&node.state, self.system.is_idle(&node.state));
+                .expanded(node.name, self.system.is_idle(&node.state));
             self.system.steps(&node.state, steps);
         }
     }
@@ -158,16 +163,18 @@ impl<S: System> Model for Adapter<S> {
         if self.notes.halted() {
             return None;
         }
-        match self.system.apply(&node.state, step) {
-            Outcome::Blocked => None,
-            Outcome::NotModelled(bound) => {
+        let mut next = S::State::zeroed();
+        match self.system.apply_into(&node.state, step, &mut next) {
+            Taken::Blocked => None,
+            Taken::NotModelled(bound) => {
                 self.notes.is_too_large(bound);
                 None
             }
-            Outcome::Next(next, seen) => {
+            Taken::Next(seen) => {
+                let next = Node::from(next);
                 self.notes
-                    .transition(&node.state, &next, seen.witnesses, &seen.steps);
-                Some(next.into())
+                    .transition(node.name, next.name, seen.witnesses, &seen.steps);
+                Some(next)
             }
         }
     }

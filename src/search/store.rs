@@ -17,8 +17,8 @@ pub struct Store {
     ends: Vec<u64>,
     /// Numbers of states by the hash of their packed form.
     index: HashTable<Entry>,
-    /// The state that is being looked up, packed.
-    candidate: Vec<u8>,
+    /// Room for the state that is being looked up, packed.
+    room: Vec<u8>,
 }
 
 /// Where a state is, and half of its hash: enough to grow the index, and to rule out nearly every other state, without a look at
@@ -58,9 +58,8 @@ impl Store {
 
     /// Finds a state, or adds it unless there are `capacity` states already.
     pub fn place<S: Pod>(&mut self, state: &S, capacity: u64) -> Place {
-        self.candidate.clear();
-        packed::pack(bytemuck::bytes_of(state), &mut self.candidate);
-        let (arena, ends, candidate) = (&self.arena, &self.ends, &self.candidate);
+        let candidate = packed::pack(bytemuck::bytes_of(state), &mut self.room);
+        let (arena, ends) = (&self.arena, &self.ends);
         let new = Entry {
             tag: (hash(candidate) >> 32) as u32,
             number: self.ends.len() as u32,
@@ -73,7 +72,7 @@ impl Store {
         if self.ends.len() as u64 >= capacity.min(Self::CAPACITY) {
             return Place::Full;
         }
-        self.arena.extend_from_slice(&self.candidate);
+        self.arena.extend_from_slice(candidate);
         self.ends.push(self.arena.len() as u64);
         self.index
             .insert_unique(new.key(), new, |entry| entry.key());
