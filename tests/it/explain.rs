@@ -7,7 +7,7 @@ use expect_test::expect_file;
 use nestcheck::job::Options;
 use nestcheck::job::explain::{Explained, explain};
 use nestcheck::spec::Spec;
-use nestcheck::story::{Format, Story};
+use nestcheck::story::{Executed, Format, Story};
 use vocab::{Devices, PropertyId, Threat, Verdict};
 
 use crate::runs::{self, CORPUS, MUTANTS, SHIPPED};
@@ -62,13 +62,28 @@ fn tell_all(directory: &str, is_told: impl Fn(&Spec, Pair, PropertyId) -> bool) 
             }
             told += 1;
             match tell(&spec, id, pair) {
-                Ok(story) => println!("{name}: {}\n    {}", story.cause.name(), story.because),
+                Ok(story) => {
+                    println!("{name}: {}\n    {}", story.cause.name(), story.because);
+                    println!("    executed: {}", story.executed);
+                    wrong.extend(not_executed(id, &story).map(|why| format!("{name}: {why}")));
+                }
                 Err(why) => wrong.push(format!("{name}: {why}")),
             }
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     assert!(told > 0, "no violation is claimed under {directory}");
+}
+
+/// What is missing in what the engine makes of a story: that it can be executed at all, and that what must not be reached is.
+fn not_executed(id: PropertyId, story: &Story) -> Option<String> {
+    let is_about_frames = matches!(id, PropertyId::S1 | PropertyId::Iso | PropertyId::S2);
+    match &story.executed {
+        Executed::NotReproduced(why) => Some(why.clone()),
+        Executed::Reached(_) => None,
+        other if is_about_frames => Some(format!("no frame is reached: {other}")),
+        _ => None,
+    }
 }
 
 /// A pair is told unless the property is broken there just as it is with honest guests and driven devices. That a hostile guest
