@@ -20,6 +20,7 @@ use crate::search::{Found, Limits, Progress};
 use crate::spec::{Part, Spec};
 use crate::verdict;
 use plan::Task;
+pub use plan::pairs_of;
 
 /// Which search is believed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
