@@ -50,7 +50,7 @@ pub enum Command {
     Check(Check),
     /// Put all variants of a directory side by side
     Compare(Check),
-    /// Run every part of a scope again with each bound one smaller and one larger, and print a Markdown table
+    /// Run every part of a scope again with each bound one smaller and one larger, and print Markdown tables
     Scopes(Scopes),
     /// Count what operations cost: calls, commands, over-invalidation, state
     Costs(Costs),
@@ -115,16 +115,16 @@ pub struct Scopes {
     /// Spec files, or directories
     #[arg(required = true, value_name = "FILE|DIR")]
     pub paths: Vec<PathBuf>,
-    /// What guests may do
-    #[arg(long, default_value = "honest", value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
-    pub threat: Threat,
-    /// What devices may do
-    #[arg(long, default_value = "driven", value_parser = word(&Devices::ALL.map(|devices| (devices.name(), devices))))]
-    pub devices: Devices,
+    /// What guests may do [default: whatever the spec has claims for]
+    #[arg(long, value_parser = word(&Threat::ALL.map(|threat| (threat.name(), threat))))]
+    pub threat: Option<Threat>,
+    /// What devices may do [default: whatever the spec has claims for]
+    #[arg(long, value_parser = word(&Devices::ALL.map(|devices| (devices.name(), devices))))]
+    pub devices: Option<Devices>,
     /// The bounds to start from
     #[arg(long, value_name = "NAME,NAME=VALUE,…", default_value = "quick")]
     pub scope: Choice,
-    /// Give up a run that has found more distinct states
+    /// Give up a neighbour that has found more distinct states; the scope itself is searched to its end
     #[arg(long, value_name = "N", default_value_t = 3_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_states: u64,
 }
@@ -133,8 +133,8 @@ impl Scopes {
     /// What the job is told. One search: a disagreement of two is looked for by `check`.
     pub fn options(&self) -> Options {
         Options {
-            threat: Some(self.threat),
-            devices: Some(self.devices),
+            threat: self.threat,
+            devices: self.devices,
             scope: self.scope.clone(),
             limits: Limits {
                 max_states: Some(self.max_states),

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::args::{self, Args, Check, Command, Costs, Explain, Format, When};
 use crate::cost::bill::{self, Bill};
 use crate::cost::kept;
+use crate::evidence::{self, Evidence};
 use crate::exit::{Error, Exit};
 use crate::job::explain::{self, Explained};
 use crate::progress::Meter;
 use crate::report::{self, json, markdown, table};
 use crate::search::Limits;
 use crate::spec::{self, Spec};
-use crate::{evidence, files, job, list, lockstep, necessity, schema};
+use crate::{files, job, list, lockstep, necessity, schema};
 
 mod stdout;
 
@@ -73,15 +74,18 @@ fn scopes(asked: &args::Scopes) -> Result<(String, Exit), Error> {
     interruptible()?;
     let specs = read(&files::named(&asked.paths)?)?;
     let meter = Meter::new(&INTERRUPT);
-    let pair = (asked.threat, asked.devices);
-    let found = evidence::gather(&specs, pair, &asked.options(), &meter)?;
+    let options = asked.options();
+    let found = specs
+        .iter()
+        .map(|spec| evidence::gather(spec, &options, &meter))
+        .collect::<Result<Vec<_>, _>>()?;
     drop(meter);
-    let mut parts = found.iter().flat_map(|spec| &spec.parts);
-    let exit = match parts.any(evidence::PartEvidence::is_interrupted) {
+    let exit = match found.iter().any(Evidence::is_interrupted) {
         true => Exit::Incomplete,
         false => Exit::AsExpected,
     };
-    Ok((evidence::render(&found), exit))
+    let pages: Vec<_> = found.iter().map(evidence::page).collect();
+    Ok((pages.join("\n"), exit))
 }
 
 /// Makes out bills.

@@ -1,88 +1,138 @@
-//! The evidence as Markdown: a table for each part, a row for each dimension.
+//! The evidence about one spec as Markdown: a table for each part, with a row for each neighbour and a column for each pair.
 
 use std::fmt::Write;
 
 use comfy_table::{Table, presets};
-use vocab::Verdict;
+use vocab::{PropertyId, Verdict};
 
-use super::{Evidence, Neighbour, PartEvidence};
-use crate::report::{PartReport, grouped};
+use super::{Compared, Evidence, Pair, PartEvidence, Said};
+use crate::report::grouped;
+use crate::search::Why;
 
-/// All specs, one below the other.
-pub fn render(evidence: &[Evidence]) -> String {
-    let mut text = String::new();
-    for spec in evidence {
-        let (threat, devices) = (spec.threat.name(), spec.devices.name());
-        write!(
-            text,
-            "\n## {}: {threat} guest, {devices} devices\n",
-            spec.name
-        )
-        .expect(FITS);
-        for part in &spec.parts {
-            write!(text, "\n**{}.{}**", part.base.scope, part.base.name).expect(FITS);
-            if let Some(because) = &part.because {
-                write!(text, ": {because}").expect(FITS);
-            }
-            write!(text, "\n\n{}.\n\n{}\n", verdicts(&part.base), table(part)).expect(FITS);
+/// A page.
+pub fn page(evidence: &Evidence) -> String {
+    let mut text = format!("# {}\n", evidence.name);
+    for part in &evidence.parts {
+        write!(text, "\n## {}\n", part.name).expect(FITS);
+        if let Some(because) = &part.because {
+            write!(text, "\nBecause: {because}.\n").expect(FITS);
+        }
+        write!(text, "\n{}\n\n{}\n", verdicts(part), table(part)).expect(FITS);
+        if let Some(none) = none(part) {
+            write!(text, "\n{none}\n").expect(FITS);
         }
     }
-    text.trim_start().to_owned()
+    text
 }
 
 const FITS: &str = "a string takes everything";
 
-/// `P-S1 holds, P-CFG holds; 12,345 states`
-fn verdicts(part: &PartReport) -> String {
-    let said = part.verdicts.iter();
-    let said = said.map(|said| format!("{} {}", said.id.name(), said.verdict.name()));
-    let said = said.collect::<Vec<_>>().join(", ");
-    format!("{said}; {}", states(part))
+/// `honest driven`
+fn name((threat, devices): Pair) -> String {
+    format!("{} {}", threat.name(), devices.name())
 }
 
-fn states(part: &PartReport) -> String {
-    let not_executed = match part.uncovered.len() {
-        0 => "every step executed".to_owned(),
-        1 => "1 step not executed".to_owned(),
-        count => format!("{count} steps not executed"),
-    };
-    format!("{} states, {not_executed}", grouped(part.found.states))
+/// What is said within the bounds as they are: `P-CFG, P-LIVE holds. P-S1 VIOLATED (honest driven).` Pairs are named where not all
+/// that judge a property say the same.
+fn verdicts(part: &PartEvidence) -> String {
+    let mut sentences = Vec::new();
+    for verdict in [
+        Verdict::Holds,
+        Verdict::Violated,
+        Verdict::Vacuous,
+        Verdict::Unknown,
+    ] {
+        let mut names = Vec::new();
+        for id in PropertyId::ALL {
+            let of = |said: &Said| {
+                said.verdicts
+                    .iter()
+                    .find(|(other, _)| *other == id)
+                    .copied()
+            };
+            let said = part.pairs.iter().zip(part.here.iter().map(of));
+            let said: Vec<_> = said
+                .filter_map(|(pair, said)| Some((*pair, said?.1)))
+                .collect();
+            let these: Vec<_> = said.iter().filter(|(_, said)| *said == verdict).collect();
+            let pairs = these.iter().map(|(pair, _)| name(*pair));
+            match these.len() {
+                0 => {}
+                some if some == said.len() => names.push(id.name().to_owned()),
+                _ => names.push(format!(
+                    "{} ({})",
+                    id.name(),
+                    pairs.collect::<Vec<_>>().join(", ")
+                )),
+            }
+        }
+        if !names.is_empty() {
+            sentences.push(format!("*{}*: {}.", verdict.name(), names.join(", ")));
+        }
+    }
+    sentences.join(" ")
 }
 
 fn table(part: &PartEvidence) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["dimension", "here", "one smaller", "one larger"]);
-    for (name, value, neighbours) in &part.dimensions {
-        let [smaller, larger] = neighbours;
-        let cells = [smaller, larger].map(|neighbour| cell(part, neighbour));
-        let [smaller, larger] = cells;
-        table.add_row([(*name).to_owned(), value.to_string(), smaller, larger]);
+    let pairs = part.pairs.iter().map(|pair| name(*pair));
+    table.set_header(["".to_owned()].into_iter().chain(pairs));
+    let here = part.here.iter().map(size);
+    table.add_row(["as it is".to_owned()].into_iter().chain(here));
+    for neighbour in &part.neighbours {
+        let [from, to] = neighbour.values;
+        let cells = neighbour.said.iter().zip(&part.here);
+        let cells = cells.map(|(said, here)| cell(said, here));
+        let row = format!("{} {from} → {to}", neighbour.dimension);
+        table.add_row([row].into_iter().chain(cells));
     }
     table.to_string()
 }
 
 /// What a neighbour says, compared with the part itself.
-fn cell(part: &PartEvidence, neighbour: &Neighbour) -> String {
-    let report = match neighbour {
-        Neighbour::None(_) => return "-".to_owned(),
-        Neighbour::Run(report) => report,
+fn cell(said: &Said, here: &Said) -> String {
+    let words = otherwise(said, here);
+    match said.compared(here) {
+        Compared::Same | Compared::GivenUp => size(said),
+        Compared::Vacuous => format!("{words}, {}", size(said)),
+        Compared::Otherwise => format!("**{words}**, {}", size(said)),
+    }
+}
+
+/// `P-S1 holds, P-CFG vacuous`
+fn otherwise(said: &Said, here: &Said) -> String {
+    let otherwise = said.otherwise(here);
+    let words = otherwise.iter();
+    let words = words.map(|(id, verdict)| format!("{} {}", id.name(), verdict.name()));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// States, and steps that were not executed; whether there are more.
+fn size(said: &Said) -> String {
+    let (states, uncovered) = (grouped(said.states), said.uncovered);
+    match &said.stopped {
+        None => format!("{states} · {uncovered}"),
+        Some(Why::MaxStates(_)) => format!("> {states} · {uncovered}"),
+        Some(Why::NotModelled(why)) => format!("> {states} · {uncovered}, not modelled: {why}"),
+        Some(why) => format!("> {states} · {uncovered}, {why}"),
+    }
+}
+
+/// Which neighbours there are not.
+fn none(part: &PartEvidence) -> Option<String> {
+    let [smaller, larger] = &part.none;
+    let list = |what: &str, names: &[&str]| match names {
+        [] => None,
+        names => Some(format!("{what} {}", names.join(", "))),
     };
-    let otherwise = part.otherwise(report);
-    let otherwise: Vec<_> = otherwise
-        .iter()
-        .map(|(id, verdict)| format!("{} {}", id.name(), verdict.name()))
-        .collect();
-    let complete = report.found.stopped.is_none();
-    let unknown = report
-        .verdicts
-        .iter()
-        .any(|said| said.verdict == Verdict::Unknown);
-    let verdict = match (complete || !unknown, otherwise.is_empty()) {
-        (true, true) => "the same".to_owned(),
-        (true, false) => otherwise.join(", "),
-        (false, true) => "nothing else found, not all visited".to_owned(),
-        (false, false) => format!("{}; not all visited", otherwise.join(", ")),
-    };
-    format!("{verdict}; {}", states(report))
+    let lists = [list("fewer", smaller), list("more", larger)];
+    let lists: Vec<_> = lists.into_iter().flatten().collect();
+    match lists.is_empty() {
+        true => None,
+        false => Some(format!(
+            "No run can have {}.",
+            lists.join(", and none can have ")
+        )),
+    }
 }

@@ -18,6 +18,7 @@ mod properties;
 mod readme;
 mod runs;
 mod schema;
+mod scopes;
 mod spec_format;
 mod stories;
 mod tidy;
