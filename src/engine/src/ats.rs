@@ -67,7 +67,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
 
     fn translated_bypass(&self, address: u64) -> Result<Translation, Fault> {
         if fits(address, self.features.oas) {
-            Ok(identity(address))
+            Ok(identity(address, self.features.oas))
         } else {
             Err(Fault::Silent)
         }
@@ -128,7 +128,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
             .as_ref()
             .expect("split-stage ATS is for nested streams");
         let (ipa, page_bits, rights) = match stage1_of(transaction.ssid, stream)? {
-            Stage1::Skip => (self.within_ias(address)?, 64, Rights::ALL),
+            Stage1::Skip => (self.within_ias(address)?, self.features.oas, Rights::ALL),
             Stage1::Cd(index) => {
                 let context = self.context(transaction, stream, index, failing)?;
                 let region = self

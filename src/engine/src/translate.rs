@@ -56,10 +56,11 @@ pub(crate) struct Translator<'a, M, C> {
     pub(crate) caches: &'a mut C,
 }
 
-pub(crate) const fn identity(address: u64) -> Translation {
+/// An address that passes, as all others of the OAS's size do.
+pub(crate) const fn identity(address: u64, oas: u8) -> Translation {
     Translation {
         pa: Pa(address),
-        page_bits: 64,
+        page_bits: oas,
         rights: Rights::ALL,
     }
 }
@@ -99,7 +100,8 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
                 if transaction.ssid.is_some() {
                     return Err(Fault::BadSubstreamId);
                 }
-                self.within_ias(transaction.address.0).map(identity)
+                self.within_ias(transaction.address.0)
+                    .map(|address| identity(address, self.features.oas))
             }
             Config::S1 | Config::S2 | Config::Nested => {
                 self.staged(transaction, &stream, needs, failing)
@@ -113,7 +115,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
         if self.registers.gbpa_abort || !self.features.within_oas(address) {
             Err(Fault::Silent)
         } else {
-            Ok(identity(address))
+            Ok(identity(address, self.features.oas))
         }
     }
 
@@ -148,7 +150,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, M, C> {
             Stage1::Skip => {
                 self.within_ias(address)?;
                 let Some(stage2) = &stream.stage2 else {
-                    return Ok(identity(address));
+                    return Ok(identity(address, self.features.oas));
                 };
                 failing.policy = stage2_policy(stage2);
                 let leaf = self.walker().stage2(stage2, address, Class::In, needs)?;
