@@ -15,6 +15,7 @@ mod modes;
 mod mutants;
 mod necessity;
 mod properties;
+mod random;
 mod readme;
 mod runs;
 mod schema;

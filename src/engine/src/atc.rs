@@ -2,7 +2,8 @@
 //!
 //! Source    PCI Express Base Specification, chapter 10 "ATS Specification"; Arm IHI 0070, 3.9.1 "ATS Interface", 4.5.1 CMD_ATC_INV.
 //! Keyed     by PASID and address, never by ASID: the device does not know its ASIDs.
-//! Order     an invalidation that arrives while a request is under way voids the request's answer: the answer is used, but not kept.
+//! Order     an invalidation that arrives while a request is under way voids the request's answer: it is not kept. Nor is it used if
+//!           the invalidation was complete before the translated transaction began: the device then begins anew.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -101,19 +102,25 @@ impl Atc {
         address: Iova,
         access: Access,
     ) -> Result<Translation, AtcMiss> {
-        let translated = match self.find(ssid, address, access) {
-            Some(translated) => translated,
-            None => self.request(burst, ssid, address, access)?,
-        };
-        burst
-            .translate(&Transaction {
+        loop {
+            let before = self.inner().invalidations;
+            let translated = match self.find(ssid, address, access) {
+                Some(translated) => translated,
+                None => self.request(burst, ssid, address, access)?,
+            };
+            let result = burst.translate(&Transaction {
                 sid: self.sid,
                 ssid,
                 address: Iova(translated),
                 access,
                 address_type: AddressType::Translated,
-            })
-            .map_err(AtcMiss::Refused)
+            });
+            // The CMD_SYNC behind a CMD_ATC_INV waits for transactions that have begun; this one began just now, with an address from
+            // before. An invalidation that comes later finds it under way, and is waited with.
+            if self.inner().invalidations == before {
+                return result.map_err(AtcMiss::Refused);
+            }
+        }
     }
 
     fn find(&self, ssid: Option<SubstreamId>, Iova(address): Iova, access: Access) -> Option<u64> {

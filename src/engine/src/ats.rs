@@ -165,7 +165,7 @@ const fn records_configuration(features: &Features, registers: &Registers) -> bo
 
 fn translated_bypass(features: &Features, address: u64) -> Result<Translation, Fault> {
     if fits(address, features.oas) {
-        Ok(identity(address))
+        Ok(identity(address, features.oas))
     } else {
         Err(Fault::Silent)
     }
@@ -197,7 +197,7 @@ where
             .as_ref()
             .expect("split-stage ATS is for nested streams");
         let (ipa, page_bits, rights) = match stage1_of(transaction.ssid, stream)? {
-            Stage1::Skip => (within_ias(features, address)?, 64, Rights::ALL),
+            Stage1::Skip => (within_ias(features, address)?, features.oas, Rights::ALL),
             Stage1::Cd(index) => {
                 let mut room = None;
                 let key = (transaction.sid, index);

@@ -176,6 +176,8 @@ impl CommandQueue {
                         span_bits,
                     };
                     self.atc_timed_out |= endpoints.atc_invalidate(&invalidation).is_err();
+                    // Caches have nothing to forget; but CMD_SYNC waits for the translated transactions that are under way.
+                    smmu.broadcast().publish(command.encode());
                 }
             }
             Command::Resume {

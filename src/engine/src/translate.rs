@@ -34,10 +34,11 @@ pub(crate) struct Translator<'a, 'm, M: GuestMemoryBackend, C> {
     pub(crate) caches: &'a mut C,
 }
 
-pub(crate) const fn identity(address: u64) -> Translation {
+/// An address that passes, as all others of the OAS's size do.
+pub(crate) const fn identity(address: u64, oas: u8) -> Translation {
     Translation {
         pa: Pa(address),
-        page_bits: 64,
+        page_bits: oas,
         rights: Rights::ALL,
     }
 }
@@ -137,7 +138,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
                     return Err(Fault::BadSubstreamId);
                 }
                 let address = within_ias(self.features, transaction.address.0)?;
-                Ok((identity(address), None))
+                Ok((identity(address, self.features.oas), None))
             }
             Config::S1 | Config::S2 | Config::Nested => {
                 let needs = failing.access.needs();
@@ -160,7 +161,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
         if self.registers.gbpa_abort || !self.features.within_oas(address) {
             Err(Fault::Silent)
         } else {
-            Ok(identity(address))
+            Ok(identity(address, self.features.oas))
         }
     }
 }

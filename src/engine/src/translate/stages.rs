@@ -68,7 +68,7 @@ where
         let context = match stage1_of(transaction.ssid, stream)? {
             Stage1::Skip if stream.stage2.is_none() => {
                 let address = within_ias(features, transaction.address.0)?;
-                return Ok((identity(address), None));
+                return Ok((identity(address, features.oas), None));
             }
             Stage1::Skip => None,
             Stage1::Cd(index) => {

@@ -26,10 +26,20 @@ fn sync_signals_by_msi_or_wire() {
 
 #[test]
 fn sync_waits_for_a_burst_that_may_use_what_was_invalidated() {
+    sync_waits_behind([0x30, 0]);
+}
+
+/// A translated transaction may be under way, with an address that the device has only just been told to forget.
+#[test]
+fn sync_waits_for_a_burst_that_may_use_what_an_atc_held() {
+    sync_waits_behind([0x40 | u64::from(SID.0) << 32, 52]);
+}
+
+fn sync_waits_behind(command: [u64; 2]) {
     let mut bench = bench();
     bench
         .guest
-        .write(bench.guest.queue_base, &[[0x30, 0], SYNC].concat());
+        .write(bench.guest.queue_base, &[command, SYNC].concat());
     let Guest { smmu, queue, .. } = &mut bench.guest;
     let mut tbu = smmu.tbu().unwrap();
     let mut idle = smmu.tbu().unwrap();
