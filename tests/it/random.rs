@@ -97,6 +97,21 @@ fn hostile_guests_reach_nothing_else() {
     );
 }
 
+/// If stage 2 could be left behind, that would be seen: where no TLBI arrives, hostile guests' devices reach what was taken away.
+#[test]
+fn a_hostile_guest_that_reaches_more_is_found() {
+    let lost = Some(Alteration::NoTlbi);
+    let found = runner(1, HOSTILE, 0).run(&Case::any(true), |case| {
+        match run(&case, lost, &mut Coverage::default()) {
+            Err(why) if why.contains("a hostile guest's device reaches") => {
+                Err(TestCaseError::fail(why))
+            }
+            _ => Ok(()),
+        }
+    });
+    assert!(found.is_err(), "nobody noticed");
+}
+
 /// Each mistake on the way from software to the engine is found within the default number of runs.
 #[test]
 fn every_mistake_is_found() {
