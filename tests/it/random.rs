@@ -215,17 +215,18 @@ fn no_thread_uses_what_is_gone() {
     );
 }
 
-fn runner(seed: u8, cases: u32, shrink: u32) -> TestRunner {
+fn runner(seed: u64, cases: u32, shrink: u32) -> TestRunner {
+    let mut bytes = [0; 32];
+    bytes
+        .chunks_mut(8)
+        .for_each(|chunk| chunk.copy_from_slice(&seed.to_le_bytes()));
     let config = Config {
         cases,
         failure_persistence: None,
         max_shrink_iters: shrink,
         ..Config::default()
     };
-    TestRunner::new_with_rng(
-        config,
-        TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]),
-    )
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
 /// Draws runs: so many, or for as long as the environment says. What is found is shrunk and kept.
@@ -240,7 +241,7 @@ fn draw(hostile: bool, cases: u32) -> RefCell<Coverage> {
         )
     });
     let began = Instant::now();
-    for seed in 1..=u8::MAX {
+    for seed in 1.. {
         let result = runner(seed, cases, 20_000).run(&Case::any(hostile), |case| {
             run(&case, None, &mut coverage.borrow_mut()).map_err(TestCaseError::fail)
         });

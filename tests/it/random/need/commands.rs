@@ -105,11 +105,12 @@ impl Span {
                 )
             }
             1 => (self.from, leaf, exact),
-            // A longer one that begins before it, as far as there is space.
-            2 => {
-                let before = 3u64 << self.granule;
+            // A longer one that begins before it, as far as there is space: the last addresses are those that count.
+            aim => {
+                let (pages, most) = if aim == 2 { (3, 3) } else { (16, 31) };
+                let before = pages << self.granule;
                 let from = self.from.saturating_sub(before);
-                let num = if self.from - from == before { 3 } else { 0 };
+                let num = if self.from - from == before { most } else { 0 };
                 let longer = RangeHint {
                     ttl: 0,
                     num: num.max(u8::from(exact.scale == 0)),
@@ -117,15 +118,6 @@ impl Span {
                 };
                 (from, leaf, longer)
             }
-            _ => (
-                self.from,
-                leaf,
-                RangeHint {
-                    ttl: 0,
-                    num: 31.min(exact.num + 30),
-                    ..exact
-                },
-            ),
         }
     }
 }
