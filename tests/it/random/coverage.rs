@@ -113,31 +113,28 @@ impl Coverage {
 
 impl std::fmt::Display for Coverage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Coverage {
-            runs,
-            operations,
-            accesses,
-            open,
-            stale,
-            ..
-        } = self;
+        let counted = |counts: &BTreeMap<u8, u64>| {
+            let counts = counts
+                .iter()
+                .map(|(what, count)| format!("{what:#04x} {count}"));
+            counts.collect::<Vec<_>>().join(", ")
+        };
         writeln!(
             f,
-            "{runs} runs, {operations} operations, {accesses} accesses: {open} with more than one answer, {stale} answered from the past"
+            "{} runs, {} operations, {} accesses: {} with more than one answer, {} answered from the past",
+            self.runs, self.operations, self.accesses, self.open, self.stale
         )?;
+        writeln!(f, "commands accepted: {}", counted(&self.accepted))?;
+        writeln!(f, "commands refused: {}", counted(&self.refused))?;
+        writeln!(f, "events: {}", counted(&self.events))?;
         writeln!(
             f,
-            "commands accepted {:x?}, refused {:x?}",
-            self.accepted, self.refused
-        )?;
-        writeln!(
-            f,
-            "events {:x?}; {} overflows, {} time-outs, {} accesses of hostile guests",
-            self.events, self.overflows, self.timeouts, self.isolated
+            "{} overflows of the event queue, {} time-outs; {} accesses of hostile guests' devices, {} of which reached something",
+            self.overflows, self.timeouts, self.isolated, self.reached
         )?;
         for (name, (hits, misses)) in CACHES.iter().zip(self.counts) {
-            write!(f, "{name}: {hits} hits, {misses} misses; ")?;
+            writeln!(f, "{name}: {hits} hits, {misses} misses")?;
         }
-        write!(f, "leaves {:?}", self.leaves)
+        write!(f, "leaves of (stage, granule, level): {:?}", self.leaves)
     }
 }

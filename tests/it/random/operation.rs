@@ -4,7 +4,8 @@
 //! there is what an operation works on, and one that makes no sense there does nothing. So any list of operations is a run, and any part
 //! of it too: it can be shrunk by leaving out, and read from a file.
 
-use proptest::prelude::*;
+mod draw;
+
 use serde::{Deserialize, Serialize};
 
 /// One step. `half` picks TTB0 of a space, or TTB1 of a VM; `page` one of 24; `level` one at which there can be a leaf.
@@ -199,101 +200,4 @@ pub struct Access {
     /// Bits: write, execute, privileged.
     pub kind: u8,
     pub ats: bool,
-}
-
-type Six = (u8, u8, u8, u8, u8, u8);
-
-fn six() -> impl Strategy<Value = Six> {
-    any::<Six>()
-}
-
-/// One of few, so that operations meet.
-fn page() -> impl Strategy<Value = u8> {
-    0u8..24
-}
-
-fn access() -> impl Strategy<Value = Operation> {
-    let kind = prop_oneof![4 => Just(0u8), 1 => Just(1), 2 => 0u8..8];
-    let parts = (
-        0u8..9,
-        0u8..12,
-        page(),
-        prop::bool::weighted(0.3),
-        any::<u16>(),
-        kind,
-        prop::bool::weighted(0.3),
-    );
-    parts.prop_map(|(device, slot, page, upper, offset, kind, ats)| {
-        Operation::Access(Access {
-            device,
-            slot,
-            page,
-            upper,
-            offset,
-            kind,
-            ats,
-        })
-    })
-}
-
-impl Operation {
-    /// Any operation of a guest that knows what it does.
-    pub fn honest() -> impl Strategy<Value = Operation> {
-        let device = 0u8..8;
-        let half = 0u8..9;
-        prop_oneof![
-            14 => (half.clone(), page(), six()).prop_map(|(half, page, (level, output, attributes, limits, ..))| {
-                Operation::Map { half, page, level, output, attributes, limits }
-            }),
-            6 => (half.clone(), any::<u8>(), any::<u8>()).prop_map(|(half, level, output)| Operation::Fill { half, level, output }),
-            6 => any::<(u8, u8)>().prop_map(|(vm, level)| Operation::Fill2 { vm, level }),
-            7 => (half.clone(), page(), any::<u8>(), any::<u8>()).prop_map(|(half, page, level, junk)| Operation::Unmap { half, page, level, junk }),
-            4 => (half.clone(), page(), any::<u8>()).prop_map(|(half, page, attributes)| Operation::Protect { half, page, attributes }),
-            2 => (half.clone(), page(), any::<u8>(), any::<u8>()).prop_map(|(half, page, level, limits)| Operation::Limit { half, page, level, limits }),
-            1 => (half, page(), any::<u8>()).prop_map(|(half, page, level)| Operation::Nowhere { half, page, level }),
-            10 => (any::<u8>(), page(), any::<u8>(), any::<u8>()).prop_map(|(vm, page, level, attributes)| Operation::Map2 { vm, page, level, attributes }),
-            5 => (any::<u8>(), page(), any::<u8>()).prop_map(|(vm, page, level)| Operation::Unmap2 { vm, page, level }),
-            3 => (any::<u8>(), page(), any::<u8>()).prop_map(|(vm, page, attributes)| Operation::Protect2 { vm, page, attributes }),
-            1 => (any::<u8>(), page(), any::<u8>()).prop_map(|(vm, page, level)| Operation::Nowhere2 { vm, page, level }),
-            2 => (any::<u8>(), any::<u8>(), 0u8..6).prop_map(|(vm, page, how)| Operation::Pool { vm, page, how }),
-            5 => (device.clone(), 0u8..8, any::<u8>(), any::<u8>()).prop_map(|(device, slot, space, flags)| Operation::Cd { device, slot, space, flags }),
-            2 => (device.clone(), 0u8..8, any::<u8>()).prop_map(|(device, slot, how)| Operation::L1Cd { device, slot, how }),
-            5 => (device.clone(), any::<(u8, u8, u8, u8)>(), any::<bool>()).prop_map(|(device, (config, s1dss, eats, vm), record)| {
-                Operation::Ste { device, config, s1dss, eats, vm, record }
-            }),
-            3 => (device.clone(), prop::option::of(any::<u8>()), any::<u8>(), page())
-                .prop_map(|(device, s1dss, eats, page)| Operation::Word1 { device, s1dss, eats, page }),
-            1 => device.clone().prop_map(|device| Operation::Break { device }),
-            1 => (device.clone(), any::<u8>()).prop_map(|(device, how)| Operation::L1Std { device, how }),
-            2 => any::<u8>().prop_map(|space| Operation::Rollover { space }),
-            2 => any::<(u8, bool)>().prop_map(|(space, upper)| Operation::Epd { space, upper }),
-            12 => (0u8..8, any::<u8>(), 0u8..3).prop_map(|(nth, style, queue)| Operation::Invalidate { nth, style, queue }),
-            8 => (0u8..3).prop_map(|queue| Operation::Sync { queue }),
-            3 => (any::<u8>(), 0u8..3).prop_map(|(style, queue)| Operation::Settle { style, queue }),
-            3 => (0u8..16, any::<u8>(), page(), any::<u8>(), 0u8..3).prop_map(|(opcode, who, page, style, queue)| {
-                Operation::Command { opcode, who, page, style, queue }
-            }),
-            2 => (any::<u8>(), 0u8..3).prop_map(|(what, queue)| Operation::Illegal { what, queue }),
-            1 => (any::<u8>(), 0u8..3).prop_map(|(nth, queue)| Operation::Timeout { nth, queue }),
-            1 => device.clone().prop_map(|device| Operation::Overflow { device }),
-            8 => Just(Operation::Again),
-            40 => access(),
-            8 => (device, 0u8..12, any::<bool>(), any::<bool>()).prop_map(|(device, slot, upper, ats)| Operation::Sweep { device, slot, upper, ats }),
-        ]
-    }
-
-    /// Any operation, of guests too that write where they should not.
-    pub fn hostile() -> impl Strategy<Value = Operation> {
-        let garbage =
-            (1u8..3, any::<(u8, u16, u8, u8)>()).prop_map(|(vm, (page, word, what, page_of))| {
-                Operation::Garbage {
-                    vm,
-                    page,
-                    word,
-                    what,
-                    page_of,
-                }
-            });
-        prop_oneof![6 => Operation::honest(), 1 => garbage]
-    }
 }

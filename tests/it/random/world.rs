@@ -1,13 +1,16 @@
 //! Everything that software made, as it means it: tables, STEs, CDs; and the same as words in memory.
 
+mod build;
+mod structures;
+
 use std::collections::BTreeMap;
 
 use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
 
-use super::config::{Cd, Link, SpaceWords, Stage2Words, Ste, cd_words, ste_words};
+use super::config::{Cd, Link, Ste};
 use super::geometry::Layout;
 use super::past::{Past, Pending, RecordId};
-use super::shape::{SPACES, STREAM_BITS, STREAMS, Shape, VMIDS, VMS};
+use super::shape::{SPACES, STREAMS, Shape, VMS};
 use super::table::{Entry, Node, NodeId, Owner, bits};
 
 /// Guest memory. What lies above [`RAM`] is only ever a translation's result.
@@ -109,178 +112,6 @@ impl World {
         (0..STREAMS.len()).for_each(|device| world.add_device(device));
         world.write_stream_table();
         world
-    }
-
-    fn add_vm(&mut self, vm: usize) {
-        self.vms.push(Vm {
-            stage2: None,
-            kernel: NodeId(0),
-            next: POOL,
-            pool: BTreeMap::new(),
-            hostile: false,
-        });
-        if vm > 0 {
-            let layout = self.shape.stage2_layout(vm);
-            self.vms[vm].stage2 = Some(self.add_root(Owner::Stage2(vm), layout));
-        }
-        for space in 0..SPACES {
-            let layout = self.shape.stage1_layout(vm, space);
-            let index = self.spaces.len();
-            let root = self.add_root(Owner::Space(index), layout);
-            self.spaces.push(Space {
-                vm,
-                root,
-                asid: space as u16 + 1,
-                old: Vec::new(),
-                epd: [false; 2],
-            });
-        }
-        let layout = self.shape.stage1_layout(vm, SPACES);
-        self.vms[vm].kernel = self.add_root(Owner::Kernel(vm), layout);
-    }
-
-    fn add_device(&mut self, index: usize) {
-        let vm = index % VMS;
-        let (fmt, cdmax) = self.shape.cd_table(index);
-        let config = if vm == 0 { 5 } else { 7 };
-        let ste = Ste {
-            valid: true,
-            config,
-            s1dss: 2,
-            eats: 1,
-            vm: vm.max(1),
-            record: true,
-        };
-        let mut device = Device {
-            sid: STREAMS[index],
-            vm,
-            fmt,
-            cdmax,
-            table: 0,
-            leaves: BTreeMap::new(),
-            l1cds: BTreeMap::new(),
-            ste: Past::new(ste),
-            slots: Vec::new(),
-        };
-        let split = device.cd_split();
-        let entries = match split {
-            None => 64 << cdmax,
-            Some(split) => 8 << cdmax.saturating_sub(split),
-        };
-        device.table = self.area(vm, entries);
-        let last = (1 << cdmax) - 1;
-        let mut ssids = vec![0, 1, 63, 64, 65, 1023, 1024, last];
-        ssids.retain(|ssid| *ssid <= last);
-        ssids.sort_unstable();
-        ssids.dedup();
-        for (nth, ssid) in ssids.into_iter().enumerate() {
-            let at = match split {
-                None => device.table + u64::from(ssid) * 64,
-                Some(split) => {
-                    let l1 = ssid >> split;
-                    let leaf = *device
-                        .leaves
-                        .entry(l1)
-                        .or_insert_with(|| self.area(vm, 64 << split));
-                    device.l1cds.insert(l1, Past::new(Link::There));
-                    self.write(vm, device.table + u64::from(l1) * 8, leaf | 1);
-                    leaf + u64::from(ssid & ((1 << split) - 1)) * 64
-                }
-            };
-            let space = vm * SPACES + nth % SPACES;
-            let cd = Cd {
-                valid: nth < 4,
-                space,
-                asid: self.spaces[space].asid,
-                ..Cd::INVALID
-            };
-            device.slots.push(Slot {
-                ssid,
-                at,
-                cd: Past::new(cd),
-            });
-            let words = cd_words(&cd, self.space_words(space));
-            self.write_words(vm, at, &words);
-        }
-        self.devices.push(device);
-    }
-
-    fn write_stream_table(&mut self) {
-        match self.shape.split() {
-            None => {
-                self.stream_table = self.physical_area(64 << STREAM_BITS);
-            }
-            Some(split) => {
-                self.stream_table = self.physical_area((8 << (STREAM_BITS - split)).max(64));
-                for sid in STREAMS {
-                    let l1 = sid >> split;
-                    if !self.l1stds.contains_key(&l1) {
-                        let array = self.physical_area(64 << split);
-                        self.l1stds.insert(l1, (array, Past::new(Link::There)));
-                        self.write_l1std(l1);
-                    }
-                }
-            }
-        }
-        for device in 0..self.devices.len() {
-            let words = self.ste_words(device);
-            self.write_words(0, self.ste_at(device), &words);
-        }
-    }
-
-    /// The L1STD as it is meant: Span says 2^split, or nothing.
-    pub fn write_l1std(&self, l1: u32) {
-        let (array, link) = &self.l1stds[&l1];
-        let split = self.shape.split().expect("L1STDs are of two-level tables");
-        let word = match link.now {
-            Link::There => array | u64::from(split + 1),
-            Link::Invalid => 0,
-            Link::Astray => NOWHERE | u64::from(split + 1),
-        };
-        self.write(0, self.stream_table + u64::from(l1) * 8, word);
-    }
-
-    /// Where a device's STE lies.
-    pub fn ste_at(&self, device: usize) -> u64 {
-        let sid = self.devices[device].sid;
-        match self.shape.split() {
-            None => self.stream_table + u64::from(sid) * 64,
-            Some(split) => {
-                self.l1stds[&(sid >> split)].0 + u64::from(sid & ((1 << split) - 1)) * 64
-            }
-        }
-    }
-
-    /// The words of a device's STE as it is meant now.
-    pub fn ste_words(&self, device: usize) -> [u64; 4] {
-        let device = &self.devices[device];
-        let ste = &device.ste.now;
-        let layout = self.shape.stage2_layout(ste.vm);
-        let root = self.vms[ste.vm].stage2.map_or(0, |root| self.node(root).at);
-        // S2VMID tags whatever stages there are.
-        let vmid = VMIDS[if ste.stage2() { ste.vm } else { device.vm }];
-        let stage2 = Stage2Words {
-            vmid,
-            granule: layout.granule,
-            input_bits: layout.input_bits,
-            start: layout.start,
-            ps: self.shape.s2ps(ste.vm).0,
-            root,
-        };
-        ste_words(ste, (device.fmt, device.cdmax, device.table), stage2)
-    }
-
-    /// What CDs say of a space.
-    pub fn space_words(&self, space: usize) -> SpaceWords {
-        let vm = self.spaces[space].vm;
-        let roots = [self.spaces[space].root, self.vms[vm].kernel];
-        let layouts = roots.map(|root| self.node(root).layout);
-        SpaceWords {
-            granules: layouts.map(|layout| layout.granule),
-            input_bits: layouts.map(|layout| layout.input_bits),
-            roots: roots.map(|root| self.node(root).at),
-            ips: self.shape.ips(vm).0,
-        }
     }
 
     pub fn node(&self, NodeId(node): NodeId) -> &Node {
