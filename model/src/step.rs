@@ -171,18 +171,29 @@ impl Machine {
         }
     }
 
-    /// Takes a step from a settled state, as the initial one and every outcome are.
+    /// Takes a step.
     pub fn apply(&self, state: &State, step: Step) -> Outcome {
         let mut next = State::default();
-        match self.apply_into(state, step, &mut next) {
+        match self.take(state, step, &mut next, |next| self.settle(next)) {
             Taken::Next(seen) => Outcome::Next(next, seen),
             Taken::Blocked => Outcome::Blocked,
             Taken::NotModelled(bound) => Outcome::NotModelled(bound),
         }
     }
 
-    /// [`Machine::apply`] into `next`, which is overwritten, and means nothing if the step was not taken.
+    /// The same from a state that is settled, as the initial one and all that follow are, and a state that somebody made need not be.
+    /// `next` is overwritten, and means nothing if the step was not taken.
     pub fn apply_into(&self, state: &State, step: Step, next: &mut State) -> Taken {
+        self.take(state, step, next, |next| self.settle_after(state, next))
+    }
+
+    fn take(
+        &self,
+        state: &State,
+        step: Step,
+        next: &mut State,
+        settle: impl FnOnce(&mut State),
+    ) -> Taken {
         *next = *state;
         let mut seen = Seen::default();
         next.ghost.offence = 0;
@@ -221,7 +232,7 @@ impl Machine {
             Err(Stop::Blocked | Stop::NoSuchChoice) => Taken::Blocked,
             Err(Stop::NotModelled(bound)) => Taken::NotModelled(bound),
             Ok(()) => {
-                self.settle_after(state, next);
+                settle(next);
                 seen.witnesses |= self.witnesses_of(next);
                 debug_assert!(self.well_formed(next), "{step:?} led to a malformed state");
                 Taken::Next(seen)
