@@ -1,7 +1,5 @@
 //! The comparison notices what it is there for: with a command lost or changed on its way to the engine, answers differ.
 
-use std::path::Path;
-
 use model::trace::Deed;
 use model::{CacheMode, Machine};
 use vocab::{Asid, Command, Devices, Opcode, Threat, Vmid};
@@ -10,36 +8,31 @@ use super::drive::{drive, drive_altered};
 use super::probe::Probe;
 use super::{Graph, Pace, may};
 use crate::search::machine::machine;
-use crate::spec;
+use crate::{files, spec};
 
-/// The machines of every tiny part of a variant, with a guest and devices that keep to the rules.
-fn machines(spec: &str) -> Vec<Machine> {
-    let path = Path::new("specs").join(spec).with_extension("toml");
-    let spec = spec::read(&path).expect("a shipped spec can be read");
-    let parts = &spec.scopes["tiny"];
-    let honest = parts
-        .iter()
-        .filter(|part| part.threats.contains(&Threat::Honest));
-    honest
-        .map(|part| {
-            machine(
-                &spec,
-                part,
-                Threat::Honest,
-                Devices::Driven,
-                CacheMode::Saturated,
-            )
-        })
-        .collect()
+/// The machines of every tiny part of every variant, with a guest and devices that keep to the rules.
+fn machines() -> impl Iterator<Item = Machine> {
+    let paths = files::named(&["specs".into()]).unwrap_or_else(|error| panic!("{error}"));
+    paths.into_iter().flat_map(|path| {
+        let spec = spec::read(&path).expect("a shipped spec can be read");
+        let parts = spec.scopes["tiny"].clone();
+        let honest = parts
+            .into_iter()
+            .filter(|part| part.threats.contains(&Threat::Honest));
+        let (threat, devices) = (Threat::Honest, Devices::Driven);
+        honest
+            .map(|part| machine(&spec, &part, threat, devices, CacheMode::Saturated))
+            .collect::<Vec<_>>()
+    })
 }
 
 /// Whether some answer differs with what software does to queues altered.
-fn is_noticed(spec: &str, alter: impl Fn(Deed) -> Option<Deed>) -> bool {
-    machines(spec).iter().any(|machine| {
-        let graph = Graph::of(machine, 10_000).expect("tiny");
+fn is_noticed(alter: impl Fn(Deed) -> Option<Deed>) -> bool {
+    machines().any(|machine| {
+        let graph = Graph::of(&machine, 10_000).expect("tiny");
         [Pace::AtOnce, Pace::AtSync]
             .into_iter()
-            .any(|pace| drive_altered(machine, &graph, pace, &alter).is_err())
+            .any(|pace| drive_altered(&machine, &graph, pace, &alter).is_err())
     })
 }
 
@@ -69,7 +62,7 @@ fn with(change: impl Fn(Command) -> Command) -> impl Fn(Deed) -> Option<Deed> {
 
 #[test]
 fn what_software_does_is_not_noticed() {
-    assert!(!is_noticed("native-batched", Some));
+    assert!(!is_noticed(Some));
 }
 
 #[test]
@@ -82,7 +75,7 @@ fn lost_commands_are_noticed() {
         Opcode::TlbiNhAll,
         Opcode::AtcInv,
     ] {
-        let noticed = is_noticed("native-batched", without(opcode));
+        let noticed = is_noticed(without(opcode));
         assert!(noticed, "{} lost and nobody noticed", opcode.name());
     }
 }
@@ -93,31 +86,24 @@ fn commands_with_another_tag_are_noticed() {
         Command::TlbiNhVa(_, asid, page) => Command::TlbiNhVa(Vmid(1), asid, page),
         other => other,
     });
-    assert!(is_noticed("native-batched", vmid));
+    assert!(is_noticed(vmid));
     let asid = with(|command| match command {
         Command::TlbiNhVa(vmid, _, page) => Command::TlbiNhVa(vmid, Asid(1), page),
         other => other,
     });
-    assert!(is_noticed("native-batched", asid));
+    assert!(is_noticed(asid));
 }
 
 #[test]
 fn a_lost_sync_is_noticed() {
     let lost = |deed| (!matches!(deed, Deed::Sync { .. })).then_some(deed);
-    assert!(is_noticed("native-batched", lost));
+    assert!(is_noticed(lost));
 }
 
 /// The frames of `may` are those of the model's own `reach`, wherever memory is not ahead of the caches.
 #[test]
 fn the_two_ways_to_say_what_is_reached_agree() {
-    for machine in [
-        "native-batched",
-        "strong-asid-only",
-        "strong-guest-cd-no-atc",
-    ]
-    .into_iter()
-    .flat_map(machines)
-    {
+    for machine in machines() {
         let graph = Graph::of(&machine, 10_000).expect("tiny");
         for state in &graph.states {
             for probe in Probe::all(&machine) {
@@ -139,10 +125,10 @@ fn the_two_ways_to_say_what_is_reached_agree() {
 /// Both paces, so that neither hides what the other would find.
 #[test]
 fn both_paces_are_driven() {
-    let machine = &machines("native-batched")[0];
-    let graph = Graph::of(machine, 10_000).expect("tiny");
-    let at_once = drive(machine, &graph, Pace::AtOnce).expect("agrees");
-    let at_sync = drive(machine, &graph, Pace::AtSync).expect("agrees");
+    let machine = machines().next().expect("there are variants");
+    let graph = Graph::of(&machine, 10_000).expect("tiny");
+    let at_once = drive(&machine, &graph, Pace::AtOnce).expect("agrees");
+    let at_sync = drive(&machine, &graph, Pace::AtSync).expect("agrees");
     assert_eq!(at_once.edges, at_sync.edges);
     assert!(at_sync.stale > at_once.stale);
 }

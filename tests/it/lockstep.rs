@@ -11,7 +11,16 @@ use nestcheck::{files, spec};
 /// Every shipped variant and every known bug, under every threat and with every kind of devices that it has claims for.
 #[test]
 fn every_graph_of_the_tiny_scope() {
-    drive("tiny", &["specs", "specs/mutants"], 10_000);
+    drive(
+        "tiny",
+        &[
+            "specs",
+            "specs/mutants",
+            "specs/corpus",
+            "specs/corpus/fixed",
+        ],
+        10_000,
+    );
 }
 
 /// Larger graphs: all that have at most as many states; each run says on stderr what was left out.
