@@ -130,7 +130,7 @@ pub fn run(path: &Path, options: &Options, watch: &dyn Watch) -> Result<Necessit
             break;
         }
         let baseline = Baseline::of(&spec, scope, options, watch)?;
-        // Where a limit was hit something may hold; then every step is unknown, which is said.
+        // A limit that came before anything could hold leaves every row unknown, which is what the table says.
         if baseline.pairs.is_empty() && baseline.gaps.is_empty() {
             return Err(Error::Usage(format!(
                 "{}: nothing holds in scope `{}` that a removal could break",

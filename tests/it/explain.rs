@@ -66,6 +66,8 @@ fn tell_all(directory: &str, is_told: impl Fn(&Spec, Pair, PropertyId) -> bool) 
                     println!("{name}: {}\n    {}", story.cause.name(), story.because);
                     println!("    executed: {}", story.executed);
                     wrong.extend(not_executed(id, &story).map(|why| format!("{name}: {why}")));
+                    let line = not_mermaid(&story.render(Format::Mermaid));
+                    wrong.extend(line.map(|line| format!("{name}: not mermaid: {line}")));
                 }
                 Err(why) => wrong.push(format!("{name}: {why}")),
             }
@@ -83,6 +85,68 @@ fn not_executed(id: PropertyId, story: &Story) -> Option<String> {
         Executed::Reached(_) => None,
         other if is_about_frames => Some(format!("no frame is reached: {other}")),
         _ => None,
+    }
+}
+
+/// The first line that mermaid's grammar of sequence diagrams does not take, as far as we use it (https://mermaid.js.org/syntax/
+/// sequenceDiagram.html): `;` ends a statement, `#` begins an entity, `end` is a keyword.
+fn not_mermaid(diagram: &str) -> Option<String> {
+    let mut ids = Vec::new();
+    let mut lines = diagram.lines().skip_while(|line| line.starts_with("%% "));
+    let first = lines.next();
+    if first != Some("sequenceDiagram") {
+        return Some(format!("{first:?}"));
+    }
+    let is_text = |text: &str| !text.trim().is_empty() && !text.contains([';', '#']);
+    let is_id = |id: &str| {
+        let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+        !id.is_empty() && id.chars().all(is_word) && id != "end"
+    };
+    for line in lines {
+        let fine = match line
+            .strip_prefix("    ")
+            .map(|line| (line, line.split_once(": ")))
+        {
+            Some((line, None)) => {
+                let words = line.strip_prefix("participant ");
+                let words = words.and_then(|words| words.split_once(" as "));
+                words.is_some_and(|(id, name)| {
+                    ids.push(id);
+                    is_id(id) && is_text(name)
+                })
+            }
+            Some((_, Some((head, text)))) => {
+                let named: Vec<_> = match head.strip_prefix("Note over ") {
+                    Some(over) => over.split(',').collect(),
+                    None => head.split("->>").collect(),
+                };
+                let all_known = named.iter().all(|id| ids.contains(id));
+                all_known && (head.starts_with("Note ") || named.len() == 2) && is_text(text)
+            }
+            None => false,
+        };
+        if !fine {
+            return Some(line.to_owned());
+        }
+    }
+    None
+}
+
+#[test]
+fn what_mermaid_does_not_take_is_noticed() {
+    let fine =
+        "%% a: b\nsequenceDiagram\n    participant a as A\n    a->>a: x\n    Note over a,a: y\n";
+    assert_eq!(not_mermaid(fine), None);
+    for (good, bad) in [
+        ("x", "x; y"),
+        ("y", "#y"),
+        ("a->>a", "a->>b"),
+        ("participant a", "participant a b"),
+        ("Note over a,a", "Note over a,b"),
+        ("sequenceDiagram", "sequence"),
+    ] {
+        let wrong = fine.replace(good, bad);
+        assert!(not_mermaid(&wrong).is_some(), "{wrong}");
     }
 }
 
