@@ -398,7 +398,7 @@ steps = "ste(device).word1 := eats(0)"
         .iter()
         .zip(&code.instrs)
         .find(|(_, instr)| matches!(instr, model::Instr::SteWord1 { .. }));
-    expect![[r#"Some(([Binding { name: "device", operand: DeviceOf(Reg(0)), kind: Device }], SteWord1 { device: DeviceOf(Reg(0)), eats: false }))"#]].assert_eq(&format!("{step:?}"));
+    expect![[r#"Some(([Binding { name: "device", operand: DeviceOf(Reg(0)), kind: Device }], SteWord1 { device: DeviceOf(Reg(0)), eats: false, bypass: false }))"#]].assert_eq(&format!("{step:?}"));
 }
 
 #[test]
