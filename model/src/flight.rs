@@ -18,6 +18,7 @@ use vocab::{Command, Opcode, Vm};
 use crate::caches::Caches;
 use crate::command::{Tags, decode, encode};
 use crate::machine::{CacheMode, Machine, limit};
+use crate::mutant::{Mutant, on};
 use crate::state::{Doomed, InFlight, State};
 
 /// More commands were in flight than a state can represent.
@@ -151,7 +152,10 @@ impl Machine {
             let arrivals = self
                 .stage_before(state, place, entry.queue)
                 .minus(&self.hits(command));
-            let after = self.fill(state, survivors.union(&arrivals));
+            let after = match on(Mutant::NothingRevives) {
+                true => survivors,
+                false => self.fill(state, survivors.union(&arrivals)),
+            };
             state.flight[place].doomed = Doomed(state.caches.minus(&after));
         }
     }

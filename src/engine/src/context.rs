@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::features::{Features, StallModel, fits};
 use crate::ids::Asid;
 use crate::layout::{Cd, Descriptor, Granule};
+use crate::mutant::{Mutant, on};
 use crate::stream::CdTable;
 use crate::tables::Tables;
 
@@ -62,7 +63,12 @@ impl Context {
             StallModel::TerminateOnly => !word.s(),
             StallModel::StallOnly => word.s(),
         };
-        let legal = word.v()
+        let valid = if on(Mutant::B65CdValid) {
+            word.epd1()
+        } else {
+            word.v()
+        };
+        let legal = valid
             && word.aa64()
             && !word.ha()
             && !word.hd()

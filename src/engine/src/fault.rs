@@ -3,6 +3,7 @@
 use crate::access::{Access, Transaction};
 use crate::ids::Stag;
 use crate::layout::{AtsRequestWord1, Class, Event, EventId, EventWord0, EventWord1};
+use crate::mutant::{Mutant, on};
 
 /// Which stage a translation-related fault belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +131,8 @@ impl Fault {
                 };
                 let (s2, class, ipa) = match origin {
                     Origin::Stage1 => (false, Class::In, 0),
+                    Origin::Stage2 { class, .. } if on(Mutant::B64Ipa) => (true, class, address),
+                    Origin::Stage2 { ipa, .. } if on(Mutant::B64Class) => (true, Class::In, ipa),
                     Origin::Stage2 { class, ipa } => (true, class, ipa),
                 };
                 let walk_read = kind == TranslationFault::Permission && class == Class::Tt;

@@ -8,6 +8,7 @@ use crate::context::{Context, Inherited, Region};
 use crate::fault::{Fault, Origin, TranslationFault, stage1};
 use crate::layout::{Class, Descriptor};
 use crate::memory::Words;
+use crate::mutant::{Mutant, on};
 use crate::stream::Stage2;
 use crate::tables::Entry;
 
@@ -41,6 +42,8 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
     ) -> Result<Stage1Leaf, Fault> {
         let tables = &region.tables;
         let known = self.pages.table1(space, tables, va);
+        let direct = on(Mutant::B63TablesNotThroughStage2);
+        let stage2 = if direct { None } else { stage2 };
         let mut physical = known.is_some() || stage2.is_none();
         let mut table = known.unwrap_or(Table {
             level: tables.start_level,

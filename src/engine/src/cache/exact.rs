@@ -18,6 +18,7 @@ use crate::access::{Access, Rights, Transaction, Translation};
 use crate::context::Context;
 use crate::ids::{Asid, StreamId, Vmid};
 use crate::layout::Command;
+use crate::mutant::{Mutant, on};
 use crate::stream::Stream;
 use bank::Bank;
 use parts::{Counted, Walked};
@@ -217,10 +218,17 @@ impl Caches for Exact {
             }
             Command::CfgiCdAll { sid } => self.contexts.forget(|&(kept, _), _| kept == sid),
             Command::TlbiNhAll { vmid } => {
-                self.forget_context(|tag| tag.vmid() == vmid && !matches!(tag, Tag::Stage2(_)));
+                let any = on(Mutant::B61NhAllAnyVmid);
+                self.forget_context(|tag| {
+                    (any || tag.vmid() == vmid) && !matches!(tag, Tag::Stage2(_))
+                });
             }
             Command::TlbiNhAsid { vmid, asid } => {
-                self.forget_context(|tag| tag == Tag::Space(vmid, asid))
+                let any = on(Mutant::B61NhAsidAnyVmid);
+                self.forget_context(|tag| match tag {
+                    Tag::Space(kept, of) => (any || kept == vmid) && of == asid,
+                    _ => false,
+                });
             }
             Command::TlbiNhVa {
                 vmid,
@@ -238,7 +246,9 @@ impl Caches for Exact {
                 leaf,
                 hint,
             } => {
-                let dead = |tag: Tag| tag.vmid() == vmid && !matches!(tag, Tag::Stage2(_));
+                let nobody = on(Mutant::B59AsidUnset);
+                let dead =
+                    |tag: Tag| tag.vmid() == vmid && !matches!(tag, Tag::Stage2(_)) && !nobody;
                 self.forget(leaf, dead, Span::new(address.0, hint));
             }
             Command::TlbiS12Vmall { vmid } => self.forget_context(|tag| tag.vmid() == vmid),

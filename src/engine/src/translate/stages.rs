@@ -13,6 +13,7 @@ use crate::features::Features;
 use crate::ids::{Pa, StreamId};
 use crate::layout::Class;
 use crate::memory::Words;
+use crate::mutant::{Mutant, on};
 use crate::stream::Stream;
 use crate::walk::Walker;
 
@@ -142,11 +143,13 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
     ) -> Result<Leaf, Fault> {
         let region = region(context, va)?;
         let space = self.pages.space(Space::of(stream, context));
-        if !absent
-            && let Some(leaf) = self.pages.translation(space, untagged(va))
-            && leaf.rights.contains(needs)
-        {
-            return Ok(leaf);
+        if !absent && let Some(leaf) = self.pages.translation(space, untagged(va)) {
+            if leaf.rights.contains(needs) {
+                return Ok(leaf);
+            }
+            if on(Mutant::B62CombinedPermission) {
+                return Err(stage1(TranslationFault::Permission));
+            }
         }
         let region = region.ok_or(stage1(TranslationFault::Translation))?;
         let leaf = self.both(space, context, region, stream, va, needs)?;

@@ -7,6 +7,7 @@ use crate::cache::Space;
 use crate::cache::range::Span;
 use crate::ids::{StreamId, Vmid};
 use crate::layout::{Command, RangeHint};
+use crate::mutant::{Mutant, on};
 
 /// Whose entries [`Fast::kill_span`] looks for.
 #[derive(Clone, Copy)]
@@ -108,6 +109,9 @@ impl Fast {
         let Some(vm) = self.pages.owners.known_vm(vmid) else {
             return;
         };
+        if on(Mutant::B59AsidUnset) {
+            return;
+        }
         let spaces = self.pages.owners.spaces_of(vm).len();
         if spaces > SPACES {
             self.over_invalidations += 1;

@@ -1,0 +1,166 @@
+//! Groups of tests, each of which notices a mutant or does not.
+
+use std::fmt::{Display, Formatter, Result as Fmt};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use crate::binaries;
+
+/// A mutant that keeps a suite busy for longer does not come to an end; without one all take less than a quarter of this.
+const TOO_LONG: Duration = Duration::from_secs(240);
+
+/// Which reading has a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crate {
+    Engine,
+    Model,
+}
+
+impl Crate {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Crate::Engine => "engine",
+            Crate::Model => "model",
+        }
+    }
+
+    /// Names of its mutants, and what they do.
+    pub const fn mutants(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Crate::Engine => engine::mutant::ALL,
+            Crate::Model => model::mutant::ALL,
+        }
+    }
+}
+
+/// Some tests of one program.
+pub struct Suite {
+    /// What the table calls it.
+    pub name: &'static str,
+    /// Whose mutants it is for; `None` for both.
+    of: Option<Crate>,
+    program: PathBuf,
+    directory: PathBuf,
+    filters: &'static [&'static str],
+}
+
+/// Who noticed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    suite: &'static str,
+    /// The test that failed first.
+    test: String,
+    time: Duration,
+}
+
+impl Found {
+    /// The suite.
+    pub const fn by(&self) -> &'static str {
+        self.suite
+    }
+}
+
+impl Display for Found {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Fmt {
+        let Found { suite, test, time } = self;
+        write!(f, "{suite}, {test}, {:.1} s", time.as_secs_f64())
+    }
+}
+
+/// In the order in which they are asked: where the readings meet first.
+pub fn all() -> Vec<Suite> {
+    let binaries = binaries::all();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let suite = |name, of, package: &str, target: &str, directory: &str, filters| {
+        let program = binaries
+            .iter()
+            .find(|binary| binary.package == package && binary.target == target)
+            .unwrap_or_else(|| panic!("{package} has no tests {target}"));
+        Suite {
+            name,
+            of,
+            program: program.path.clone(),
+            directory: root.join(directory),
+            filters,
+        }
+    };
+    let (engine, model) = (Some(Crate::Engine), Some(Crate::Model));
+    vec![
+        suite("lockstep", None, "nestcheck", "mutants", "", &["room::"]),
+        suite("engine", engine, "engine", "it", "src/engine", &[]),
+        suite("model", model, "model", "model", "model", &[]),
+    ]
+}
+
+/// The first suite that notices a mutant.
+pub fn first_to_notice(suites: &[Suite], of: Crate, name: &str) -> Option<Found> {
+    suites
+        .iter()
+        .filter(|suite| suite.of.is_none_or(|only| only == of))
+        .find_map(|suite| suite.run(Some((of, name))))
+}
+
+impl Suite {
+    /// Runs until a test fails, with a mutant or without.
+    pub fn run(&self, mutant: Option<(Crate, &str)>) -> Option<Found> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(self.filters)
+            .current_dir(&self.directory)
+            .env_remove("MUTANTS")
+            // A failure is what is hoped for: nothing to be kept of it.
+            .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        if let Some((of, name)) = mutant {
+            let value = format!("{}:{name}", of.name());
+            command.env(engine::mutant::VARIABLE, value);
+        }
+        let began = Instant::now();
+        let mut child = command.spawn().expect("a test program can be run");
+        let test = failure(&mut child);
+        // It is no longer of interest, whether it has ended by itself or not.
+        let _ = child.kill();
+        let status = child.wait().expect("a child can be waited for");
+        let test = test.or_else(|| (!status.success()).then(|| "the process".to_owned()))?;
+        Some(Found {
+            suite: self.name,
+            test,
+            time: began.elapsed(),
+        })
+    }
+}
+
+/// The test that fails first; `None` if the process ends before one does.
+fn failure(child: &mut Child) -> Option<String> {
+    let output = child.stdout.take().expect("it is a pipe");
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Some(test) = failed(&line) {
+                // Nobody listens any more once one has failed.
+                let _ = sender.send(test);
+            }
+        }
+    });
+    match receiver.recv_timeout(TOO_LONG) {
+        Ok(test) => Some(test),
+        Err(RecvTimeoutError::Disconnected) => {
+            // The end of its output is all but its end: let it say how.
+            let _ = child.wait();
+            None
+        }
+        Err(RecvTimeoutError::Timeout) => Some("no end".to_owned()),
+    }
+}
+
+/// The test that a line of libtest's says has failed.
+fn failed(line: &str) -> Option<String> {
+    let test = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+    Some(test.to_owned())
+}
