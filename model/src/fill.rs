@@ -132,9 +132,9 @@ fn fetch_cd(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) 
                 for slot in slots.filter(|&slot| !machine.bypasses_stage_1(slot)) {
                     if anything {
                         any_cd(machine, viommu, slot, into);
-                    } else {
-                        latch_cd(machine, state, viommu, slot, into);
                     }
+                    // What lies in its owner's memory is among it, whatever it is.
+                    latch_cd(machine, state, viommu, slot, into);
                 }
             }
         }
