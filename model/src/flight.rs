@@ -56,8 +56,16 @@ impl Machine {
         };
         if self.caches == CacheMode::Saturated {
             let before = self.stage_before(state, place, queue + 1);
-            let after = self.fill(state, before.minus(&self.hits(command)));
+            let left = before.minus(&self.hits(command));
+            let after = match on(Mutant::NoFixpointAtIssue) {
+                true => left,
+                false => self.fill(state, left),
+            };
             entry.doomed = Doomed(state.caches.minus(&after));
+            if on(Mutant::EffectAtIssue) {
+                state.caches = after;
+                entry.doomed = Doomed::default();
+            }
         }
         state.flight[place] = entry;
         Ok(())
@@ -69,7 +77,9 @@ impl Machine {
             .iter()
             .rfind(|entry| entry.queue == queue);
         match previous {
-            Some(entry) if self.hardware.in_order => state.caches.minus(&entry.doomed.0),
+            Some(entry) if self.hardware.in_order && !on(Mutant::OrderForgotten) => {
+                state.caches.minus(&entry.doomed.0)
+            }
             _ => state.caches,
         }
     }
@@ -80,7 +90,7 @@ impl Machine {
         for entry in state
             .flight
             .iter_mut()
-            .filter(|entry| entry.queue == queue + 1)
+            .filter(|entry| entry.queue == queue + 1 || on(Mutant::SyncOfAnotherQueue))
         {
             entry.covered |= 1 << thread;
         }
@@ -105,6 +115,9 @@ impl Machine {
         for entry in &mut state.flight {
             let opcode = entry.command().map(|command| command.opcode());
             if is_covered(entry, queue, thread) && opcode == Some(Opcode::AtcInv) {
+                if on(Mutant::TimedOutInvTakesEffect) {
+                    state.caches = state.caches.minus(&entry.doomed.0);
+                }
                 *entry = InFlight::default();
             }
         }
@@ -121,12 +134,16 @@ impl Machine {
             .iter()
             .filter(|entry| is_covered(entry))
             .fold(Caches::default(), |gone, entry| gone.union(&entry.doomed.0));
-        state.caches = state.caches.minus(&gone);
+        if !on(Mutant::SyncDropsNothing) {
+            state.caches = state.caches.minus(&gone);
+        }
         for entry in &mut state.flight {
             if is_covered(entry) {
                 *entry = InFlight::default();
             } else {
-                entry.doomed.0 = entry.doomed.0.minus(&gone);
+                if !on(Mutant::DoomedOutlivesSync) {
+                    entry.doomed.0 = entry.doomed.0.minus(&gone);
+                }
             }
         }
         true
@@ -148,10 +165,16 @@ impl Machine {
             let Some(command) = entry.command() else {
                 continue;
             };
-            let survivors = old.minus(&entry.doomed.0);
+            let survivors = match on(Mutant::ReviveThroughDoomed) {
+                true => old,
+                false => old.minus(&entry.doomed.0),
+            };
             let arrivals = self
                 .stage_before(state, place, entry.queue)
-                .minus(&self.hits(command));
+                .minus(&match on(Mutant::ArrivalsNotHit) {
+                    true => Caches::default(),
+                    false => self.hits(command),
+                });
             let after = match on(Mutant::NothingRevives) {
                 true => survivors,
                 false => self.fill(state, survivors.union(&arrivals)),
@@ -202,7 +225,7 @@ impl Machine {
                 return false;
             };
             let covers = other.queue == entry.queue
-                && entry.covered & !other.covered == 0
+                && (entry.covered & !other.covered == 0 || on(Mutant::CoverForgotten))
                 && entry.doomed.0.is_subset(&other.doomed.0)
                 && hits.is_subset(&self.hits(other_command));
             let equal = entry.covered == other.covered
@@ -256,5 +279,6 @@ impl Machine {
 
 /// Whether a thread's SYNC will complete a command.
 fn is_covered(entry: &InFlight, queue: u8, thread: usize) -> bool {
-    entry.queue == queue + 1 && entry.covered >> thread & 1 == 1
+    (entry.queue == queue + 1 || on(Mutant::SyncOfAnotherQueue))
+        && (entry.covered >> thread & 1 == 1 || on(Mutant::SyncOfLaterCommands))
 }

@@ -32,6 +32,9 @@ pub fn all() -> Vec<Binary> {
 /// The program that one of cargo's messages tells of.
 fn binary(message: &str) -> Option<Binary> {
     let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    if message["profile"]["test"] != true {
+        return None;
+    }
     let path = message["executable"].as_str()?.into();
     let package = message["package_id"].as_str()?;
     // path+file:///…/model#0.1.0, or path+file:///…/somewhere#nestcheck@0.1.0

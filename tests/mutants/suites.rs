@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::binaries;
 
-/// A mutant that keeps a suite busy for longer does not come to an end; without one all take less than a quarter of this.
-const TOO_LONG: Duration = Duration::from_secs(240);
+/// A mutant that keeps a suite busy for longer does not come to an end; without one none takes a quarter of this.
+const TOO_LONG: Duration = Duration::from_secs(400);
+/// Who finds a mutant does so at once, as a rule: a suite that is asked for the first time is given so much time.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Which reading has a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Suite {
     program: PathBuf,
     directory: PathBuf,
     filters: &'static [&'static str],
+    /// How long it may take.
+    patience: Duration,
 }
 
 /// Who noticed.
@@ -62,6 +66,11 @@ impl Found {
     pub const fn by(&self) -> &'static str {
         self.suite
     }
+
+    /// How long it took.
+    pub const fn seconds(&self) -> f64 {
+        self.time.as_secs_f64()
+    }
 }
 
 impl Display for Found {
@@ -71,7 +80,7 @@ impl Display for Found {
     }
 }
 
-/// In the order in which they are asked: where the readings meet first.
+/// In the order in which they are asked: where the readings meet first, for a short time; and last, for as long as it takes.
 pub fn all() -> Vec<Suite> {
     let binaries = binaries::all();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -86,22 +95,51 @@ pub fn all() -> Vec<Suite> {
             program: program.path.clone(),
             directory: root.join(directory),
             filters,
+            patience: TOO_LONG,
         }
     };
+    let room = || suite("lockstep", None, "nestcheck", "mutants", "", &["room::"]);
     let (engine, model) = (Some(Crate::Engine), Some(Crate::Model));
     vec![
-        suite("lockstep", None, "nestcheck", "mutants", "", &["room::"]),
+        Suite {
+            patience: AT_ONCE,
+            ..room()
+        },
+        suite(
+            "lockstep",
+            None,
+            "nestcheck",
+            "nestcheck",
+            "",
+            &["lockstep::"],
+        ),
         suite("engine", engine, "engine", "it", "src/engine", &[]),
+        suite("model", model, "model", "model", "model", &["soundness::"]),
         suite("model", model, "model", "model", "model", &[]),
+        suite(
+            "stories",
+            model,
+            "nestcheck",
+            "nestcheck",
+            "",
+            &["story::", "search::"],
+        ),
+        room(),
     ]
 }
 
-/// The first suite that notices a mutant.
-pub fn first_to_notice(suites: &[Suite], of: Crate, name: &str) -> Option<Found> {
+/// The first suite that notices a mutant; of those of a name, if there is one.
+pub fn first_to_notice(
+    suites: &[Suite],
+    of: Crate,
+    mutant: &str,
+    only: Option<&str>,
+) -> Option<Found> {
     suites
         .iter()
         .filter(|suite| suite.of.is_none_or(|only| only == of))
-        .find_map(|suite| suite.run(Some((of, name))))
+        .filter(|suite| only.is_none_or(|only| only == suite.name))
+        .find_map(|suite| suite.run(Some((of, mutant))))
 }
 
 impl Suite {
@@ -123,11 +161,11 @@ impl Suite {
         }
         let began = Instant::now();
         let mut child = command.spawn().expect("a test program can be run");
-        let test = failure(&mut child);
+        let test = failure(&mut child, self.patience);
         // It is no longer of interest, whether it has ended by itself or not.
         let _ = child.kill();
-        let status = child.wait().expect("a child can be waited for");
-        let test = test.or_else(|| (!status.success()).then(|| "the process".to_owned()))?;
+        child.wait().expect("a child can be waited for");
+        let test = test?;
         Some(Found {
             suite: self.name,
             test,
@@ -137,7 +175,7 @@ impl Suite {
 }
 
 /// The test that fails first; `None` if the process ends before one does.
-fn failure(child: &mut Child) -> Option<String> {
+fn failure(child: &mut Child, patience: Duration) -> Option<String> {
     let output = child.stdout.take().expect("it is a pipe");
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
@@ -148,14 +186,14 @@ fn failure(child: &mut Child) -> Option<String> {
             }
         }
     });
-    match receiver.recv_timeout(TOO_LONG) {
+    match receiver.recv_timeout(patience) {
         Ok(test) => Some(test),
         Err(RecvTimeoutError::Disconnected) => {
             // The end of its output is all but its end: let it say how.
-            let _ = child.wait();
-            None
+            let status = child.wait().expect("a child can be waited for");
+            (!status.success()).then(|| "the process".to_owned())
         }
-        Err(RecvTimeoutError::Timeout) => Some("no end".to_owned()),
+        Err(RecvTimeoutError::Timeout) => (patience == TOO_LONG).then(|| "no end".to_owned()),
     }
 }
 

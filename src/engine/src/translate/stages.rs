@@ -183,11 +183,17 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
             Some(stage2) => self.stage2_here(stage2, first.ipa, Class::In, needs)?,
         };
         // The smaller page of the two; its base is where the access lands, cut to that size.
-        let page_bits = page.page_bits.min(first.page_bits);
+        let page_bits = match on(Mutant::CombinedPageOfStage1) {
+            true => first.page_bits,
+            false => page.page_bits.min(first.page_bits),
+        };
         Ok(Leaf {
             base: page.address(first.ipa) >> page_bits << page_bits,
             page_bits,
-            rights: first.rights.and(page.rights),
+            rights: match on(Mutant::CombinedRightsOfStage1) {
+                true => first.rights,
+                false => first.rights.and(page.rights),
+            },
             global: first.global,
             named_bits: first.page_bits,
         })
