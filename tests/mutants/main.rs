@@ -14,6 +14,7 @@ mod table;
 
 use std::time::Instant;
 
+use rayon::prelude::*;
 use suites::Crate;
 use table::Row;
 
@@ -26,20 +27,26 @@ fn every_mutant_is_found_as_the_table_says() {
     let asked: Option<Vec<_>> = asked.as_deref().map(|names| names.split(',').collect());
     let anew = std::env::var_os("UPDATE_EXPECT").is_some();
     let suites = suites::all();
-    for suite in &suites {
+    suites.par_iter().for_each(|suite| {
         let began = Instant::now();
         let found = suite.run(None);
         let seconds = began.elapsed().as_secs_f64();
         println!("{} without a mutant: {seconds:.1} s", suite.name);
         assert_eq!(found, None, "{}: fails without a mutant", suite.name);
-    }
+    });
     let kept = table::read();
-    let mut rows = Vec::new();
-    for of in [Crate::Engine, Crate::Model] {
-        for (name, what) in of.mutants() {
-            if asked.as_ref().is_some_and(|asked| !asked.contains(name)) {
-                continue;
-            }
+    let mutants: Vec<_> = [Crate::Engine, Crate::Model]
+        .into_iter()
+        .flat_map(|of| {
+            of.mutants()
+                .iter()
+                .map(move |&(name, what)| (of, name, what))
+        })
+        .filter(|(_, name, _)| asked.as_ref().is_none_or(|asked| asked.contains(name)))
+        .collect();
+    let rows: Vec<_> = mutants
+        .par_iter()
+        .map(|&(of, name, what)| {
             let known = kept.iter().find(|row| row.is_of(of, name));
             let only = known.filter(|_| !anew && asked.is_none());
             let found = suites::first_to_notice(&suites, of, name, only.and_then(Row::found_by));
@@ -47,9 +54,9 @@ fn every_mutant_is_found_as_the_table_says() {
                 Some(found) => println!("{} {name}: {found}", of.name()),
                 None => println!("{} {name}: nobody", of.name()),
             }
-            rows.push(Row::new(of, name, what, found.as_ref()));
-        }
-    }
+            Row::new(of, name, what, found.as_ref())
+        })
+        .collect();
     if asked.is_some() {
         return;
     }

@@ -12,7 +12,7 @@ use crate::binaries;
 /// A mutant that keeps a suite busy for longer does not come to an end; without one none takes a quarter of this.
 const TOO_LONG: Duration = Duration::from_secs(400);
 /// Who finds a mutant does so at once, as a rule: a suite that is asked for the first time is given so much time.
-const AT_ONCE: Duration = Duration::from_secs(10);
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// Which reading has a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
