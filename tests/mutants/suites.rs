@@ -4,6 +4,7 @@ use std::fmt::{Display, Formatter, Result as Fmt};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,15 @@ impl Crate {
     }
 }
 
-/// Some tests of one program.
+/// What a program does.
+enum Kind {
+    /// Tests whose names have one of these in them, or all.
+    Tests(&'static [&'static str]),
+    /// It prints what must not change: with these arguments, and what it was without a mutant.
+    Prints(&'static [&'static str], OnceLock<Vec<String>>),
+}
+
+/// A program, and what is asked of it.
 pub struct Suite {
     /// What the table calls it.
     pub name: &'static str,
@@ -47,7 +56,7 @@ pub struct Suite {
     of: Option<Crate>,
     program: PathBuf,
     directory: PathBuf,
-    filters: &'static [&'static str],
+    kind: Kind,
     /// How long it may take.
     patience: Duration,
 }
@@ -83,6 +92,7 @@ impl Display for Found {
 /// In the order in which they are asked: where the readings meet first, for a short time; and last, for as long as it takes.
 pub fn all() -> Vec<Suite> {
     let binaries = binaries::all();
+    let (engine, model) = (Some(Crate::Engine), Some(Crate::Model));
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let suite = |name, of, package: &str, target: &str, directory: &str, filters| {
         let program = binaries
@@ -94,12 +104,19 @@ pub fn all() -> Vec<Suite> {
             of,
             program: program.path.clone(),
             directory: root.join(directory),
-            filters,
+            kind: Kind::Tests(filters),
             patience: TOO_LONG,
         }
     };
+    let verdicts = |arguments| Suite {
+        name: "verdicts",
+        of: model,
+        program: env!("CARGO_BIN_EXE_nestcheck").into(),
+        directory: root.to_owned(),
+        kind: Kind::Prints(arguments, OnceLock::new()),
+        patience: TOO_LONG,
+    };
     let room = || suite("lockstep", None, "nestcheck", "mutants", "", &["room::"]);
-    let (engine, model) = (Some(Crate::Engine), Some(Crate::Model));
     vec![
         Suite {
             patience: AT_ONCE,
@@ -115,6 +132,7 @@ pub fn all() -> Vec<Suite> {
         ),
         suite("engine", engine, "engine", "it", "src/engine", &[]),
         suite("model", model, "model", "model", "model", &["soundness::"]),
+        verdicts(&["compare", "specs", "specs/mutants", "--scope", "tiny"]),
         suite("model", model, "model", "model", "model", &[]),
         suite(
             "stories",
@@ -124,6 +142,7 @@ pub fn all() -> Vec<Suite> {
             "",
             &["story::", "search::"],
         ),
+        verdicts(&["compare", "specs/corpus", "--scope", "quick"]),
         room(),
     ]
 }
@@ -146,8 +165,9 @@ impl Suite {
     /// Runs until a test fails, with a mutant or without.
     pub fn run(&self, mutant: Option<(Crate, &str)>) -> Option<Found> {
         let mut command = Command::new(&self.program);
+        let (Kind::Tests(arguments) | Kind::Prints(arguments, _)) = self.kind;
         command
-            .args(self.filters)
+            .args(arguments)
             .current_dir(&self.directory)
             .env_remove("MUTANTS")
             // A failure is what is hoped for: nothing to be kept of it.
@@ -161,7 +181,10 @@ impl Suite {
         }
         let began = Instant::now();
         let mut child = command.spawn().expect("a test program can be run");
-        let test = failure(&mut child, self.patience);
+        let test = match &self.kind {
+            Kind::Tests(_) => failure(&mut child, self.patience),
+            Kind::Prints(_, unchanged) => change(&mut child, unchanged),
+        };
         // It is no longer of interest, whether it has ended by itself or not.
         let _ = child.kill();
         child.wait().expect("a child can be waited for");
@@ -172,6 +195,18 @@ impl Suite {
             time: began.elapsed(),
         })
     }
+}
+
+/// The first line that is not as it is without a mutant, which is asked for first.
+fn change(child: &mut Child, kept: &OnceLock<Vec<String>>) -> Option<String> {
+    let output = child.stdout.take().expect("it is a pipe");
+    let lines = BufReader::new(output).lines().map_while(Result::ok);
+    let lines: Vec<_> = lines.collect();
+    let unchanged = kept.get_or_init(|| lines.clone());
+    assert!(!unchanged.is_empty(), "nothing is printed without a mutant");
+    let differs = |place: &usize| lines.get(*place) != unchanged.get(*place);
+    let place = (0..lines.len().max(unchanged.len())).find(differs)?;
+    Some(format!("line {}", place + 1))
 }
 
 /// The test that fails first; `None` if the process ends before one does.
