@@ -10,6 +10,7 @@ use vocab::{Asid, Command, Device, Ipa, Page, Slot, Vmid};
 
 use crate::caches::{Caches, GLOBAL, atc_tag, s2_tag, tag};
 use crate::machine::{Machine, limit};
+use crate::mutant::{Mutant, on};
 
 /// The VMID field of a command as a guest writes it, who does not know its VMID. It names no VMID of ours: the value 0 that
 /// drivers write is reserved for the host's own stage-1 contexts (drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c).
@@ -98,7 +99,11 @@ impl Machine {
         for device in 0..limit::DEVICES {
             if tags.ste >> device & 1 == 1 {
                 hits.ste0[device] = 0xff;
-                hits.ste1[device] = 0xff;
+                hits.ste1[device] = if on(Mutant::CfgiSteSparesWord1) {
+                    0
+                } else {
+                    0xff
+                };
                 hits.ste2[device] = 0xff;
             }
         }
@@ -113,7 +118,8 @@ impl Machine {
         match command {
             // TLBI_S2_IPA names pages that are lent and reclaimed; those that hold tables are named with all others only.
             Command::TlbiS12Vmall(vmid) if vmid.index() < limit::VMIDS => {
-                hits.s2_tables[vmid.index()] = 0xff;
+                let spared = on(Mutant::S12VmallSparesTables);
+                hits.s2_tables[vmid.index()] = if spared { 0 } else { 0xff };
             }
             Command::TlbiNsnhAll => hits.s2_tables = [0xff; limit::VMIDS],
             _ => {}
@@ -131,7 +137,7 @@ impl Machine {
             }
         }
         // On some hardware a stage-2 invalidation finds the combined entries made from it too (RISC-V IOTINVAL.GVMA, VT-d DSI).
-        if self.hardware.s2_drops_combined
+        if (self.hardware.s2_drops_combined || on(Mutant::S2IpaTakesCombined))
             && let Command::TlbiS2Ipa(vmid, ipa) = command
             && vmid.index() < limit::VMIDS
         {
@@ -174,12 +180,14 @@ fn global_tags(machine: &Machine) -> u16 {
 /// CMD_CFGI_STE: invalidates the STE, and with it all CDs that were cached through that StreamID (4.3).
 fn cfgi_ste(machine: &Machine, tags: &mut Tags, device: Device) {
     tags.ste |= 1 << device.0;
-    cfgi_cd_all(machine, tags, device);
+    if !on(Mutant::CfgiSteSparesCds) {
+        cfgi_cd_all(machine, tags, device);
+    }
 }
 
 /// CMD_CFGI_CD: invalidates the CD of one StreamID and SubstreamID; never anything in a TLB (4.3).
 fn cfgi_cd(tags: &mut Tags, slot: Slot) {
-    tags.cd |= 1 << slot.0;
+    tags.cd |= u16::from(!on(Mutant::CfgiCdForgetsNothing)) << slot.0;
 }
 
 /// CMD_CFGI_CD_ALL: invalidates all CDs of one StreamID (4.3).
@@ -196,23 +204,41 @@ fn tlbi_nh_all(machine: &Machine, tags: &mut Tags, vmid: Vmid) {
 
 /// CMD_TLBI_NH_ASID: the entries of one ASID in a VMID; global entries stay, whichever ASID they were made for (4.4).
 fn tlbi_nh_asid(machine: &Machine, tags: &mut Tags, vmid: Vmid, asid: Asid) {
-    (0..machine.bounds.pages).for_each(|page| tlb_page(tags, vmid, asid, Page(page)));
+    (0..machine.bounds.pages).for_each(|page| {
+        tlb_page(tags, vmid, asid, Page(page));
+        if on(Mutant::NhAsidTakesGlobals) {
+            tlb_page(tags, vmid, GLOBAL, Page(page));
+        }
+    });
 }
 
 /// CMD_TLBI_NH_VA: one page in a VMID, as one ASID has it and as it is global (4.4).
 fn tlbi_nh_va(tags: &mut Tags, vmid: Vmid, asid: Asid, page: Page) {
+    if on(Mutant::NhVaOfEveryAsid) {
+        (0..limit::ASIDS as u8).for_each(|asid| tlb_page(tags, vmid, Asid(asid), page));
+    }
     tlb_page(tags, vmid, asid, page);
-    tlb_page(tags, vmid, GLOBAL, page);
+    if !on(Mutant::NhAllSparesGlobals) {
+        tlb_page(tags, vmid, GLOBAL, page);
+    }
 }
 
 /// CMD_TLBI_NH_VAA: one page of every ASID in a VMID, and as it is global (4.4).
 fn tlbi_nh_vaa(machine: &Machine, tags: &mut Tags, vmid: Vmid, page: Page) {
-    (0..machine.bounds.asids).for_each(|asid| tlbi_nh_va(tags, vmid, Asid(asid), page));
+    let asids = match on(Mutant::NhVaaOfOneAsid) {
+        true => 1,
+        false => machine.bounds.asids,
+    };
+    (0..asids).for_each(|asid| tlbi_nh_va(tags, vmid, Asid(asid), page));
 }
 
 /// One page of one ASID, or as it is global; a VMID that is none of ours has none.
 fn tlb_page(tags: &mut Tags, vmid: Vmid, asid: Asid, page: Page) {
     if vmid.index() < limit::VMIDS {
+        let other = Vmid(vmid.0 ^ 1);
+        if on(Mutant::TlbiOfEveryVmid) && other.index() < limit::VMIDS {
+            tags.tlb |= 1 << tag(other, asid, page);
+        }
         tags.tlb |= 1 << tag(vmid, asid, page);
     }
 }
@@ -220,19 +246,25 @@ fn tlb_page(tags: &mut Tags, vmid: Vmid, asid: Asid, page: Page) {
 /// CMD_TLBI_S2_IPA: one intermediate page of a VMID. It need not find combined entries (4.4).
 fn tlbi_s2_ipa(tags: &mut Tags, vmid: Vmid, ipa: Ipa) {
     if vmid.index() < limit::VMIDS {
-        tags.s2 |= 1 << s2_tag(vmid, ipa);
+        tags.s2 |= u16::from(!on(Mutant::S2IpaForgetsNothing)) << s2_tag(vmid, ipa);
     }
 }
 
 /// CMD_TLBI_S12_VMALL: everything of a VMID, of both stages (4.4).
 fn tlbi_s12_vmall(machine: &Machine, tags: &mut Tags, vmid: Vmid) {
-    tlbi_nh_all(machine, tags, vmid);
+    if !on(Mutant::S12VmallSparesStage1) {
+        tlbi_nh_all(machine, tags, vmid);
+    }
     (0..machine.bounds.ipas).for_each(|ipa| tlbi_s2_ipa(tags, vmid, Ipa(ipa)));
 }
 
 /// CMD_ATC_INV with SSV=1: one page of one SubstreamID of a device (4.5). Keyed by stream, never by ASID. Where CD 0 is for traffic
 /// without SubstreamID, what that traffic has cached is not tagged with SSID 0.
 fn atc_inv(machine: &Machine, tags: &mut Tags, slot: Slot, page: Page) {
+    if on(Mutant::AtcInvOfEverySsid) {
+        let all = machine.slots_of(machine.device_of(slot));
+        all.for_each(|slot| tags.atc |= 1 << atc_tag(slot, page));
+    }
     tags.atc |= match machine.is_without_ssid(slot) {
         true => 1 << ssid_0_tag(machine.device_of(slot), page),
         false => 1 << atc_tag(slot, page),
@@ -248,7 +280,8 @@ fn atc_inv_ssid(machine: &Machine, tags: &mut Tags, slot: Slot) {
 /// drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c: arm_smmu_atc_inv_to_cmd, "ATS and PASID": a request without PASID prefix
 /// invalidates entries with one too).
 fn atc_inv_page(machine: &Machine, tags: &mut Tags, device: Device, page: Page) {
-    for slot in machine.slots_of(device) {
+    let slots = machine.slots_of(device);
+    for slot in slots.filter(|_| !on(Mutant::AtcInvOfNoSsid)) {
         tags.atc |= 1 << atc_tag(slot, page);
         atc_inv(machine, tags, slot, page);
     }

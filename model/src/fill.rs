@@ -15,6 +15,7 @@ use crate::caches::{
     Caches, GLOBAL, atc_tag, bit, cd0, cd1, s1_bit, s1_ipas, s2_tag, ste0, ste1, ste2, tag, values,
 };
 use crate::machine::{Machine, TableMemory};
+use crate::mutant::{Mutant, on};
 use crate::property::Property;
 use crate::state::{Memory, State, descriptor, leaf, pte};
 
@@ -121,11 +122,17 @@ impl Machine {
 fn fetch_ste(machine: &Machine, state: &State, _: &Caches, into: &mut Caches) {
     let memory = &state.memory;
     for device in 0..machine.bounds.devices as usize {
-        if memory.ste0[device] != ste0::ABORT || machine.hardware.caches_invalid {
+        if memory.ste0[device] != ste0::ABORT
+            || (machine.hardware.caches_invalid && !on(Mutant::InvalidSteNotCached))
+        {
             into.ste0[device] |= bit(memory.ste0[device]);
         }
-        into.ste1[device] |= bit(memory.ste1[device]);
-        into.ste2[device] |= bit(memory.ste2[device]);
+        if !on(Mutant::SteWord1NotFetched) {
+            into.ste1[device] |= bit(memory.ste1[device]);
+        }
+        if !on(Mutant::SteWord2NotFetched) || into.ste2[device] == 0 {
+            into.ste2[device] |= bit(memory.ste2[device]);
+        }
     }
 }
 
@@ -136,8 +143,9 @@ fn fetch_cd(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) 
             for (vmid, vm) in Machine::stage_2_in_use(from, device) {
                 // S1ContextPtr is an intermediate address: through another VM's stage 2 it finds whatever lies there.
                 let own = bit(machine.vm_of(viommu).0);
-                let anything =
-                    table_readers(from, vmid, vm) & !own != 0 || machine.cds_are_anything();
+                let anything = (table_readers(from, vmid, vm) & !own != 0
+                    && !on(Mutant::CdOfOwnMemoryOnly))
+                    || machine.cds_are_anything();
                 let slots = machine.slots_of(device);
                 for slot in slots.filter(|&slot| !machine.bypasses_stage_1(slot)) {
                     if anything {
@@ -159,14 +167,19 @@ fn table_readers(caches: &Caches, vmid: Vmid, vm: Vm) -> u8 {
 
 fn latch_cd(machine: &Machine, state: &State, viommu: Viommu, slot: Slot, into: &mut Caches) {
     let word0 = state.memory.cd0[descriptor(viommu, slot)];
-    if word0 != cd0::INVALID || machine.hardware.caches_invalid {
+    if word0 != cd0::INVALID || (machine.hardware.caches_invalid && !on(Mutant::InvalidCdNotCached))
+    {
         into.cd0[slot.index()] |= bit(word0);
     }
-    into.cd1[slot.index()] |= bit(state.memory.cd1[descriptor(viommu, slot)]);
+    if !on(Mutant::CdWord1NotFetched) || into.cd1[slot.index()] == 0 {
+        into.cd1[slot.index()] |= bit(state.memory.cd1[descriptor(viommu, slot)]);
+    }
 }
 
 fn any_cd(machine: &Machine, viommu: Viommu, slot: Slot, into: &mut Caches) {
-    into.cd0[slot.index()] |= bit(cd0::INVALID);
+    if !on(Mutant::AnyCdIsValid) {
+        into.cd0[slot.index()] |= bit(cd0::INVALID);
+    }
     for asid in (0..machine.bounds.asids).map(Asid) {
         into.cd0[slot.index()] |= bit(cd0::valid(asid)) | bit(cd0::epd(asid));
     }
@@ -189,12 +202,17 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
             for slot in machine.slots_of(device) {
                 let ttbs = from.cd1[slot.index()] & !bit(cd1::NONE);
                 for (asid, walks) in Machine::asids_in_use(from, slot) {
-                    if !walks {
+                    if !walks && !on(Mutant::Epd0Walks) {
                         continue;
                     }
                     for space in values(ttbs).map(|value| Space(value - 1)) {
                         for page in (0..machine.bounds.pages).map(Page) {
                             let readers = table_readers(from, vmid, vm);
+                            let vmid = if on(Mutant::Stage1WithoutVmid) {
+                                Vmid(0)
+                            } else {
+                                vmid
+                            };
                             let (own, global) =
                                 stage_1_results(machine, state, space, readers, page);
                             if keeps_own {
@@ -224,7 +242,9 @@ fn stage_1_results(
     }
     match pte::decode(state.memory.pte[leaf(space, page)]) {
         None => (0, 0),
+        Some((ipa, false)) if on(Mutant::EveryLeafGlobal) => (0, s1_bit(space, ipa)),
         Some((ipa, false)) => (s1_bit(space, ipa), 0),
+        Some((ipa, true)) if on(Mutant::GlobalLeafTaggedByAsid) => (s1_bit(space, ipa), 0),
         Some((ipa, true)) => (0, s1_bit(space, ipa)),
     }
 }
@@ -232,12 +252,21 @@ fn stage_1_results(
 /// Stage 2: any usable STE starts a walk, whose result is tagged {VMID, ipa}.
 fn walk_stage_2(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     for device in (0..machine.bounds.devices).map(Device) {
-        for (vmid, vm) in Machine::any_stage_2_in_use(from, device) {
+        let word0 = match on(Mutant::Stage2NeedsStage1) {
+            true => ste0::TABLES,
+            false => !bit(ste0::ABORT),
+        };
+        for (vmid, vm) in Machine::stage_2_of(from, device, word0) {
             for ipa in values(state.memory.s2[vm.index()]).map(Ipa) {
                 let Frame(frame) = machine.frame(vm, ipa);
+                let vmid = if on(Mutant::Stage2WithoutVmid) {
+                    Vmid(0)
+                } else {
+                    vmid
+                };
                 into.s2[s2_tag(vmid, ipa)] |= bit(frame);
             }
-            if machine.bounds.vms > 1 {
+            if machine.bounds.vms > 1 && !on(Mutant::TableReadersForgotten) {
                 into.s2_tables[vmid.index()] |= bit(vm.0);
             }
         }
@@ -250,7 +279,11 @@ fn combine(machine: &Machine, _: &State, from: &Caches, into: &mut Caches) {
         for asid in machine.asids_and_global() {
             for page in (0..machine.bounds.pages).map(Page) {
                 let cell = tag(vmid, asid, page);
-                if from.s1[cell] == 0 || (asid != GLOBAL && machine.globals_tell_all) {
+                if from.s1[cell] == 0
+                    || (asid == GLOBAL && on(Mutant::GlobalsNotCombined))
+                    || on(Mutant::StageResultsNotCombined)
+                    || (asid != GLOBAL && machine.globals_tell_all)
+                {
                     continue;
                 }
                 for ipa in values(s1_ipas(from.s1[cell])).map(Ipa) {
@@ -268,12 +301,12 @@ fn translate_for_ats(machine: &Machine, state: &State, from: &Caches, into: &mut
         return;
     }
     for device in (0..machine.bounds.devices).map(Device) {
-        if from.ste1[device.index()] & ste1::EATS == 0 {
+        if from.ste1[device.index()] & ste1::EATS == 0 && !on(Mutant::AtsWithoutEats) {
             continue;
         }
         for slot in machine
             .slots_of(device)
-            .filter(|&slot| machine.may_request(state, slot))
+            .filter(|&slot| machine.may_request(state, slot) || on(Mutant::AtsOfIdleSlots))
         {
             for page in (0..machine.bounds.pages).map(Page) {
                 into.atc[atc_tag(slot, page)] |= untranslated(machine, from, device, slot, page);
@@ -294,7 +327,10 @@ fn untranslated(machine: &Machine, caches: &Caches, device: Device, slot: Slot, 
     let mut frames = 0;
     for (asid, _) in Machine::asids_in_use(caches, slot) {
         for (vmid, _) in Machine::stage_2_in_use(caches, device) {
-            frames |= caches.tlb[tag(vmid, asid, page)] | caches.tlb[tag(vmid, GLOBAL, page)];
+            frames |= caches.tlb[tag(vmid, asid, page)];
+            if !on(Mutant::GlobalsNotFound) {
+                frames |= caches.tlb[tag(vmid, GLOBAL, page)];
+            }
         }
     }
     frames
@@ -303,7 +339,8 @@ fn untranslated(machine: &Machine, caches: &Caches, device: Device, slot: Slot, 
 /// The frames that a request without SubstreamID may be translated to where stage 1 is bypassed: the page is an intermediate one.
 fn bypassing(machine: &Machine, caches: &Caches, device: Device, page: Page) -> u8 {
     let (word0, word1) = (caches.ste0[device.index()], caches.ste1[device.index()]);
-    let by_s1dss = word0 & ste0::TABLES != 0 && word1 & ste1::BYPASSES != 0;
+    let by_s1dss =
+        word0 & ste0::TABLES != 0 && (word1 & ste1::BYPASSES != 0 || on(Mutant::S1dssIgnored));
     let leads = by_s1dss || word0 & bit(ste0::S2_TRANS) != 0;
     if !leads || page.0 >= machine.bounds.ipas {
         return 0;
@@ -321,7 +358,7 @@ impl Machine {
         let device = self.device_of(slot);
         let translated = caches.ste1[device.index()] & ste1::EATS != 0
             && caches.ste0[device.index()] & !bit(ste0::ABORT) != 0;
-        let through_atc = if translated {
+        let through_atc = if translated && !on(Mutant::ReachWithoutAtc) {
             caches.atc[atc_tag(slot, page)]
         } else {
             0

@@ -20,6 +20,7 @@ use crate::caches::Caches;
 use crate::command::{Tags, decode, encode};
 use crate::fill::read_by_hardware;
 use crate::machine::{CacheMode, Machine, limit};
+use crate::mutant::{Mutant, on};
 use crate::state::{Doomed, InFlight, State};
 
 /// More commands were in flight than a state can represent.
@@ -57,8 +58,16 @@ impl Machine {
         };
         if self.caches == CacheMode::Saturated {
             let before = self.stage_before(state, place, queue + 1);
-            let after = self.fill(state, before.minus(&self.hits(command)));
+            let left = before.minus(&self.hits(command));
+            let after = match on(Mutant::NoFixpointAtIssue) {
+                true => left,
+                false => self.fill(state, left),
+            };
             entry.doomed = Doomed(state.caches.minus(&after));
+            if on(Mutant::EffectAtIssue) {
+                state.caches = after;
+                entry.doomed = Doomed::default();
+            }
         }
         state.flight[place] = entry;
         Ok(())
@@ -70,7 +79,9 @@ impl Machine {
             .iter()
             .rfind(|entry| entry.queue == queue);
         match previous {
-            Some(entry) if self.hardware.in_order => state.caches.minus(&entry.doomed.0),
+            Some(entry) if self.hardware.in_order && !on(Mutant::OrderForgotten) => {
+                state.caches.minus(&entry.doomed.0)
+            }
             _ => state.caches,
         }
     }
@@ -81,7 +92,7 @@ impl Machine {
         for entry in state
             .flight
             .iter_mut()
-            .filter(|entry| entry.queue == queue + 1)
+            .filter(|entry| entry.queue == queue + 1 || on(Mutant::SyncOfAnotherQueue))
         {
             entry.covered |= 1 << thread;
         }
@@ -106,6 +117,9 @@ impl Machine {
         for entry in &mut state.flight {
             let opcode = entry.command().map(|command| command.opcode());
             if is_covered(entry, queue, thread) && opcode == Some(Opcode::AtcInv) {
+                if on(Mutant::TimedOutInvTakesEffect) {
+                    state.caches = state.caches.minus(&entry.doomed.0);
+                }
                 *entry = InFlight::default();
             }
         }
@@ -122,12 +136,16 @@ impl Machine {
             .iter()
             .filter(|entry| is_covered(entry))
             .fold(Caches::default(), |gone, entry| gone.union(&entry.doomed.0));
-        state.caches = state.caches.minus(&gone);
+        if !on(Mutant::SyncDropsNothing) {
+            state.caches = state.caches.minus(&gone);
+        }
         for entry in &mut state.flight {
             if is_covered(entry) {
                 *entry = InFlight::default();
             } else {
-                entry.doomed.0 = entry.doomed.0.minus(&gone);
+                if !on(Mutant::DoomedOutlivesSync) {
+                    entry.doomed.0 = entry.doomed.0.minus(&gone);
+                }
             }
         }
         true
@@ -170,11 +188,20 @@ impl Machine {
             let Some(command) = entry.command() else {
                 continue;
             };
-            let survivors = old.minus(&entry.doomed.0);
+            let survivors = match on(Mutant::ReviveThroughDoomed) {
+                true => old,
+                false => old.minus(&entry.doomed.0),
+            };
             let arrivals = self
                 .stage_before(state, place, entry.queue)
-                .minus(&self.hits(command));
-            let after = self.fill(state, survivors.union(&arrivals));
+                .minus(&match on(Mutant::ArrivalsNotHit) {
+                    true => Caches::default(),
+                    false => self.hits(command),
+                });
+            let after = match on(Mutant::NothingRevives) {
+                true => survivors,
+                false => self.fill(state, survivors.union(&arrivals)),
+            };
             state.flight[place].doomed = Doomed(state.caches.minus(&after));
         }
     }
@@ -221,7 +248,7 @@ impl Machine {
                 return false;
             };
             let covers = other.queue == entry.queue
-                && entry.covered & !other.covered == 0
+                && (entry.covered & !other.covered == 0 || on(Mutant::CoverForgotten))
                 && entry.doomed.0.is_subset(&other.doomed.0)
                 && hits.is_subset(&self.hits(other_command));
             let equal = entry.covered == other.covered
@@ -294,5 +321,6 @@ fn same<T: Pod>(one: &T, other: &T) -> bool {
 
 /// Whether a thread's SYNC will complete a command.
 fn is_covered(entry: &InFlight, queue: u8, thread: usize) -> bool {
-    entry.queue == queue + 1 && entry.covered >> thread & 1 == 1
+    (entry.queue == queue + 1 || on(Mutant::SyncOfAnotherQueue))
+        && (entry.covered >> thread & 1 == 1 || on(Mutant::SyncOfLaterCommands))
 }

@@ -16,6 +16,10 @@ mod flight;
 mod ghost;
 mod liveness;
 pub mod machine;
+#[cfg(not(feature = "mutants"))]
+mod mutant;
+#[cfg(feature = "mutants")]
+pub mod mutant;
 mod op;
 mod operand;
 pub mod program;

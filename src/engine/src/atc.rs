@@ -15,6 +15,7 @@ use crate::ats::AtsReply;
 use crate::cache::Caches;
 use crate::endpoints::AtcInvalidation;
 use crate::ids::{Iova, StreamId, SubstreamId};
+use crate::mutant::{Mutant, on};
 use crate::tbu::Burst;
 
 /// Why an access through the ATC did not get an address.
@@ -162,7 +163,7 @@ impl Atc {
         };
         let bits = translation.page_bits;
         let mut inner = self.inner();
-        if inner.invalidations == before {
+        if inner.invalidations == before || on(Mutant::AtcKeepsVoidAnswer) {
             if inner.kept.len() >= self.capacity {
                 inner.kept.clear();
             }
@@ -186,7 +187,8 @@ impl Atc {
         inner.invalidations += 1;
         let ssid = invalidation.ssid.map(|ssid| ssid.0);
         inner.kept.retain(|&(kept, page, bits), _| {
-            let named = ssid.is_none() || invalidation.global || kept == ssid;
+            let all = ssid.is_none() && !on(Mutant::AtcInvSparesPasids);
+            let named = all || invalidation.global || kept == ssid;
             let wider = invalidation.span_bits.max(bits);
             let base = page.checked_shl(bits.into()).unwrap_or(0);
             let overlaps = (base ^ invalidation.address.0) & !mask(wider) == 0;

@@ -11,6 +11,7 @@ use crate::fault::{Fault, TranslationFault, stage1};
 use crate::features::{Features, fits};
 use crate::ids::{Pa, StreamId};
 use crate::layout::{Class, Config};
+use crate::mutant::{Mutant, on};
 use crate::registers::Registers;
 use crate::stream::{Ats, Stream};
 use crate::translate::{
@@ -67,6 +68,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
         let needs = failing.access.needs();
         match (stream.config, stream.ats) {
             (Config::Abort, _) => Err(Fault::Silent),
+            (_, Ats::Off) if on(Mutant::EatsIgnored) => translated_bypass(self.features, address),
             (_, Ats::Off) => Err(Fault::TranslForbidden),
             (_, Ats::Full) => translated_bypass(self.features, address),
             (_, Ats::SplitStage) => {
@@ -136,8 +138,10 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
         let mut stages = Stages::new(false, self.memory, self.features, contexts, levels, pages);
         let answer = match (stream.config, stream.ats) {
             (Config::Abort, _) => return (AtsReply::UnsupportedRequest, None),
-            (_, Ats::Off) => return (AtsReply::UnsupportedRequest, Some(denied)),
-            (_, Ats::Full) => stages
+            (_, Ats::Off) if !on(Mutant::RequestIgnoresEats) => {
+                return (AtsReply::UnsupportedRequest, Some(denied));
+            }
+            (_, Ats::Full | Ats::Off) => stages
                 .staged(transaction, stream, Rights::NONE, &mut failing)
                 .map(|(translation, _)| translation),
             (_, Ats::SplitStage) => stages.split(transaction, stream, &mut failing),
@@ -147,11 +151,13 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
                 rights: as_overridden(translation.rights, stream),
                 ..translation
             }),
-            Err(fault) if fault.is_translation_related() => AtsReply::Success(Translation {
-                pa: Pa(0),
-                page_bits: 12,
-                rights: Rights::NONE,
-            }),
+            Err(fault) if fault.is_translation_related() && !on(Mutant::AtsFaultIsAbort) => {
+                AtsReply::Success(Translation {
+                    pa: Pa(0),
+                    page_bits: 12,
+                    rights: Rights::NONE,
+                })
+            }
             Err(fault) => return aborted(fault, failing.access),
         };
         (reply, None)
@@ -214,7 +220,10 @@ where
         };
         let second = walker.stage2(stage2, ipa, Class::In, Rights::NONE)?;
         Ok(Translation {
-            pa: Pa(ipa),
+            pa: Pa(match on(Mutant::SplitStageGivesPa) {
+                true => second.address(ipa),
+                false => ipa,
+            }),
             page_bits: page_bits.min(second.page_bits),
             rights: rights.and(second.rights),
         })

@@ -11,6 +11,7 @@
 //!
 //! `tests/loom.rs` explores this file's interleavings with two readers and one publisher.
 
+use crate::mutant::{Mutant, on};
 use crate::sync::{AtomicU64, Mutex, Ordering, fence};
 
 /// What a seat holds while its reader has no transaction in flight: later than every position.
@@ -176,7 +177,7 @@ impl Reader<'_> {
                 .each_ref()
                 .map(|word| word.load(Ordering::Acquire));
             head = self.broadcast.position();
-            if head - self.position >= capacity {
+            if head - self.position >= capacity && !on(Mutant::LaggedReader) {
                 apply(Message::Lagged);
                 self.position = head;
             } else {

@@ -22,6 +22,7 @@ use crate::context::{Context, Inherited};
 use crate::fault::Fault;
 use crate::ids::{Asid, StreamId, Vmid};
 use crate::layout::Command;
+use crate::mutant::{Mutant, on};
 use crate::stream::Stream;
 use crate::tables::Tables;
 
@@ -36,9 +37,10 @@ pub struct Space {
 
 impl Space {
     /// Of what a CD translates, reached through an STE.
-    pub const fn of(stream: &Stream, context: &Context) -> Self {
+    pub fn of(stream: &Stream, context: &Context) -> Self {
+        let untagged = on(Mutant::B61NoVmidTag);
         Space {
-            vmid: stream.vmid,
+            vmid: if untagged { Vmid(0) } else { stream.vmid },
             asid: context.asid,
         }
     }

@@ -8,6 +8,7 @@ use crate::ids::Iova;
 use crate::layout::{Command, Response, SyncSignal};
 use crate::legal::legal;
 use crate::memory::read_words;
+use crate::mutant::{Mutant, on};
 use crate::queue::Ring;
 use crate::smmu::Smmu;
 
@@ -124,7 +125,7 @@ impl CommandQueue {
         if !smmu.registers().cmdqen {
             return Stopped::Disabled;
         }
-        if self.is_stuck(smmu) {
+        if self.is_stuck(smmu) && !on(Mutant::ErrorDoesNotStop) {
             // A queue that has an error of another kind active still knows its own last one.
             return Stopped::Error(self.error.unwrap_or(CommandError::Ill));
         }
@@ -134,6 +135,10 @@ impl CommandQueue {
             };
             let command =
                 Command::decode(words).and_then(|command| legal(command, smmu.features()));
+            if command.is_err() && on(Mutant::IllegalIsSkipped) {
+                self.ring.cons = self.ring.next(self.ring.cons);
+                continue;
+            }
             let Ok(command) = command else {
                 return self.fail(smmu, CommandError::Ill);
             };
@@ -163,7 +168,7 @@ impl CommandQueue {
             } => {
                 // 4.5.1: ignored while the SMMU is disabled.
                 if smmu.registers().smmuen {
-                    let span_bits = size + 12;
+                    let span_bits = (size + 12) - u8::from(on(Mutant::AtcInvIsSmaller));
                     let invalidation = AtcInvalidation {
                         sid,
                         ssid,
@@ -219,11 +224,12 @@ impl CommandQueue {
         smmu: &Smmu<M>,
         signal: SyncSignal,
     ) -> Option<Stopped> {
-        if std::mem::take(&mut self.atc_timed_out) {
+        if std::mem::take(&mut self.atc_timed_out) && !on(Mutant::AtcTimeoutForgotten) {
+            self.atc_timed_out = on(Mutant::AtcTimeoutKept);
             return Some(self.fail(smmu, CommandError::AtcInvSync));
         }
         let position = *self.sync.get_or_insert_with(|| smmu.broadcast().position());
-        if !smmu.broadcast().is_quiet(position) {
+        if !smmu.broadcast().is_quiet(position) && !on(Mutant::SyncDoesNotWait) {
             return Some(Stopped::Waiting);
         }
         self.sync = None;

@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::features::{Features, StallModel, fits};
 use crate::ids::Asid;
 use crate::layout::{Cd, Descriptor, Granule};
+use crate::mutant::{Mutant, on};
 use crate::stream::CdTable;
 use crate::tables::Tables;
 
@@ -62,7 +63,12 @@ impl Context {
             StallModel::TerminateOnly => !word.s(),
             StallModel::StallOnly => word.s(),
         };
-        let legal = word.v()
+        let valid = if on(Mutant::B65CdValid) {
+            word.epd1()
+        } else {
+            word.v()
+        };
+        let legal = valid
             && word.aa64()
             && !word.ha()
             && !word.hd()
@@ -102,12 +108,18 @@ impl Context {
                     oa_bits,
                     features,
                 ),
-                had: had && features.had,
+                had: had && features.had && !on(Mutant::HadIgnored),
             }))
         };
         let (tg0, tg1) = (Granule::from_tg0(word.tg0()), Granule::from_tg1(word.tg1()));
         let regions = [
-            region(!word.epd0(), tg0, word.t0sz(), cd.ttb0(), cd.word1.had0())?,
+            region(
+                !word.epd0() || on(Mutant::Epd0Ignored),
+                tg0,
+                word.t0sz(),
+                cd.ttb0(),
+                cd.word1.had0(),
+            )?,
             region(!word.epd1(), tg1, word.t1sz(), cd.ttb1(), cd.word2.had1())?,
         ];
         Ok(Context {
@@ -123,7 +135,10 @@ impl Context {
             stall: word.s(),
             low: regions[0].map_or(u64::MAX, |region| u64::MAX << region.tables.ia_bits),
             granted: std::array::from_fn(|taken| {
-                granted(Inherited(taken as u8), word.wxn(), word.pan())
+                let (wxn, pan) = (word.wxn(), word.pan());
+                let pan = pan && !on(Mutant::PanIgnored);
+                let wxn = wxn && !on(Mutant::WxnIgnored);
+                granted(Inherited(taken as u8), wxn, pan)
             }),
         })
     }
@@ -143,7 +158,7 @@ impl Context {
     fn unusual_region(&self, va: u64) -> Result<Option<&Region>, Unacceptable> {
         let extended = (va << 8) as i64 >> 8;
         let half = usize::from(extended < 0);
-        if extended as u64 != va && !self.tbi[half] {
+        if extended as u64 != va && !self.tbi[half] && !on(Mutant::TopByteIgnored) {
             return Err(Unacceptable);
         }
         let region = self.regions[half].as_ref();

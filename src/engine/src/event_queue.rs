@@ -6,6 +6,7 @@ use vm_memory::GuestMemoryBackend;
 
 use crate::layout::Event;
 use crate::memory::{ExternalAbort, write_word};
+use crate::mutant::{Mutant, on};
 use crate::queue::Ring;
 
 /// Bit 31 of PROD (OVFLG) and of CONS (OVACKFLG).
@@ -59,12 +60,12 @@ impl EventQueue {
         memory: &M,
         event: Event,
     ) -> Result<(), ExternalAbort> {
-        if event.word1.stall() {
+        if event.word1.stall() && !on(Mutant::StallRecordLost) {
             self.waiting.push_back(event);
             return self.drain(memory);
         }
         if self.ring.is_full() {
-            if !self.overflowed() {
+            if !self.overflowed() || on(Mutant::OverflowTwice) {
                 self.ovflg = !self.ovflg;
             }
             return Ok(());

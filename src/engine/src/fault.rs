@@ -3,6 +3,7 @@
 use crate::access::{Access, Transaction};
 use crate::ids::Stag;
 use crate::layout::{AtsRequestWord1, Class, Event, EventId, EventWord0, EventWord1};
+use crate::mutant::{Mutant, on};
 
 /// Which stage a translation-related fault belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +88,7 @@ impl Fault {
         let access_word = EventWord1::new()
             .with_pnu(access.privileged)
             .with_ind(access.instruction && !access.write)
-            .with_rnw(!access.write);
+            .with_rnw(!access.write || on(Mutant::RnwSaysRead));
         let address = transaction.address.0;
         // 7.3: a record has only the fields that its definition names; the rest is RES0.
         let (id, word1, input_addr, ipa_or_fetch_addr) = match *self {
@@ -124,17 +125,24 @@ impl Fault {
             Fault::Translation(kind, origin) => {
                 let id = match kind {
                     TranslationFault::Translation => EventId::F_TRANSLATION,
+                    TranslationFault::AddrSize if on(Mutant::AddrSizeIsTranslation) => {
+                        EventId::F_TRANSLATION
+                    }
                     TranslationFault::AddrSize => EventId::F_ADDR_SIZE,
                     TranslationFault::Access => EventId::F_ACCESS,
                     TranslationFault::Permission => EventId::F_PERMISSION,
                 };
                 let (s2, class, ipa) = match origin {
                     Origin::Stage1 => (false, Class::In, 0),
+                    Origin::Stage2 { class, .. } if on(Mutant::B64Ipa) => (true, class, address),
+                    Origin::Stage2 { ipa, .. } if on(Mutant::B64Class) => (true, Class::In, ipa),
                     Origin::Stage2 { class, ipa } => (true, class, ipa),
                 };
-                let walk_read = kind == TranslationFault::Permission && class == Class::Tt;
+                let walk_read = kind == TranslationFault::Permission
+                    && class == Class::Tt
+                    && !on(Mutant::TtrnwNever);
                 let word1 = access_word
-                    .with_s2(s2)
+                    .with_s2(s2 && !on(Mutant::S2SaysStage1))
                     .with_class(class as u8)
                     .with_ttrnw(walk_read)
                     .with_stall(stall.is_some())
@@ -145,7 +153,10 @@ impl Fault {
         let word0 = EventWord0::new()
             .with_id(id as u8)
             // C_BAD_SUBSTREAMID has no SSV: its SubstreamID is always valid, 0 where none came (7.3.9).
-            .with_ssv(transaction.ssid.is_some() && id != EventId::C_BAD_SUBSTREAMID)
+            .with_ssv(
+                transaction.ssid.is_some()
+                    && (id != EventId::C_BAD_SUBSTREAMID || on(Mutant::SsvOfBadSubstream)),
+            )
             .with_substreamid(transaction.ssid.map_or(0, |ssid| ssid.0))
             .with_streamid(transaction.sid.0);
         Some(Event {

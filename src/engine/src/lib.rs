@@ -19,6 +19,10 @@ mod iommu;
 pub mod layout;
 mod legal;
 mod memory;
+#[cfg(not(feature = "mutants"))]
+mod mutant;
+#[cfg(feature = "mutants")]
+pub mod mutant;
 mod queue;
 mod registers;
 mod smmu;

@@ -16,6 +16,7 @@ use crate::features::Features;
 use crate::gerror::{Gerror, GlobalError};
 use crate::ids::Stag;
 use crate::layout::{Event, Response};
+use crate::mutant::{Mutant, on};
 use crate::registers::Registers;
 use crate::stall::Stalls;
 use crate::tbu::Tbu;
@@ -212,9 +213,13 @@ impl<M: GuestMemoryBackend> Smmu<M> {
         let recorded = match fault {
             // 3.9.1.3: of translated transactions it is recorded by SMMU_CR2.REC_CFG_ATS alone.
             Fault::BadStreamId => {
-                registers.recinvsid || transaction.address_type == AddressType::Translated
+                registers.recinvsid
+                    || on(Mutant::RecinvsidIgnored)
+                    || transaction.address_type == AddressType::Translated
             }
-            Fault::Translation(..) => policy.record || policy.stall,
+            Fault::Translation(..) => {
+                policy.record || (policy.stall && !on(Mutant::StallNotRecorded))
+            }
             _ => true,
         };
         let event = if recorded {
@@ -229,7 +234,7 @@ impl<M: GuestMemoryBackend> Smmu<M> {
         }
         let outcome = match stag {
             Some(stag) => Outcome::Stalled(stag),
-            None if related && !policy.abort => Outcome::RazWi,
+            None if related && !policy.abort && !on(Mutant::RazWiAborts) => Outcome::RazWi,
             None => Outcome::Abort,
         };
         Refusal { outcome, event }

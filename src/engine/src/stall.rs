@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::ids::{Stag, StreamId};
 use crate::layout::Response;
+use crate::mutant::{Mutant, on};
 
 /// Transactions that wait for software, by their STAG.
 #[derive(Debug, Default)]
@@ -36,7 +37,7 @@ impl Stalls {
     /// CMD_RESUME: without effect unless tag and stream match a transaction that has no answer yet.
     pub(crate) fn resume(&mut self, sid: StreamId, Stag(stag): Stag, response: Response) {
         if let Some(held) = self.held.get_mut(&stag)
-            && held.sid == sid
+            && (held.sid == sid || on(Mutant::ResumeOfAnyStream))
         {
             held.answer.get_or_insert(response);
         }
@@ -44,7 +45,11 @@ impl Stalls {
 
     /// CMD_STALL_TERM.
     pub(crate) fn terminate(&mut self, sid: StreamId) {
-        for held in self.held.values_mut().filter(|held| held.sid == sid) {
+        for held in self
+            .held
+            .values_mut()
+            .filter(|held| held.sid == sid || on(Mutant::StallTermOfAll))
+        {
             held.answer.get_or_insert(Response::Abort);
         }
     }

@@ -9,6 +9,7 @@ use crate::features::{Features, StallModel, fits};
 use crate::ids::{StreamId, Vmid};
 use crate::layout::{Config, Granule, L1Std, Ste};
 use crate::memory::Words;
+use crate::mutant::{Mutant, on};
 use crate::registers::{Registers, StreamTableFormat};
 use crate::tables::Tables;
 
@@ -126,7 +127,10 @@ impl Stream {
         Access {
             write: access.write,
             instruction: self.instruction.unwrap_or(access.instruction),
-            privileged: self.privileged.unwrap_or(access.privileged),
+            privileged: self
+                .privileged
+                .filter(|_| !on(Mutant::PrivcfgIgnored))
+                .unwrap_or(access.privileged),
         }
     }
 
@@ -205,7 +209,9 @@ fn ste_address<M: GuestMemoryBackend>(
             let index = sid & ((1 << split) - 1);
             // 7.3.3: Span is 0, reserved, or larger than SPLIT + 1; or the StreamID lies behind the array.
             match l1std.span() {
-                span @ 1..=11 if span <= split + 1 && fits(index, span - 1) => {
+                span @ 1..=11
+                    if on(Mutant::SpanIgnored) || (span <= split + 1 && fits(index, span - 1)) =>
+                {
                     Ok(l1std.l2_array() + index * Ste::SIZE)
                 }
                 _ => Err(Fault::BadStreamId),

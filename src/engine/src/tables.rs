@@ -5,6 +5,7 @@
 
 use crate::features::Features;
 use crate::layout::{Descriptor, Granule};
+use crate::mutant::{Mutant, on};
 
 /// Bits 1:0 of no descriptor.
 const NEVER: u8 = 4;
@@ -109,14 +110,17 @@ impl Tables {
         // Descriptors of the 64 KiB granule hold address bits 51:48.
         let lpa = features.oas >= 52;
         Tables {
-            root: ttb >> align << align,
+            root: match on(Mutant::RootAlignedToPage) {
+                true => ttb >> 12 << 12,
+                false => ttb >> align << align,
+            },
             granule,
             start_level,
             ia_bits,
             above: u64::MAX << ia_bits,
             levels: [0, 1, 2, 3].map(|level| {
                 // The start table may be smaller than a page, or several concatenated ones; all others are one page.
-                let bits = if level == start_level {
+                let bits = if level == start_level && !on(Mutant::StartTableIsOnePage) {
                     ia_bits - granule.entry_bits(level)
                 } else {
                     granule.stride()
@@ -124,6 +128,7 @@ impl Tables {
                 let entry_bits = granule.entry_bits(level);
                 let (leaf_kind, table_kind) = match level {
                     3 => (3, NEVER),
+                    _ if on(Mutant::BlockAtLevel2Refused) && granule == Granule::K16 => (NEVER, 3),
                     _ if granule.block_at(level, lpa) => (1, 3),
                     _ => (NEVER, 3),
                 };
@@ -131,7 +136,7 @@ impl Tables {
                     index: ((1 << bits) - 1) << 3,
                     output: below_48(entry_bits),
                     table: below_48(granule.page_bits()),
-                    high: if granule == Granule::K64 && lpa {
+                    high: if granule == Granule::K64 && lpa && !on(Mutant::HighBitsLost) {
                         0xf000
                     } else {
                         0

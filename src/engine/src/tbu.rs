@@ -11,6 +11,7 @@ use crate::cache::{Caches, Fast, Missed, Place};
 use crate::ids::{Iova, StreamId, SubstreamId};
 use crate::layout::Command;
 use crate::memory::Words;
+use crate::mutant::{Mutant, on};
 use crate::registers::Registers;
 use crate::smmu::{REGISTERS_CHANGED, Smmu};
 use crate::translate::Translator;
@@ -267,7 +268,9 @@ fn apply<M, C: Caches>(
     match message {
         Message::Lagged | Message::Words(REGISTERS_CHANGED) => {
             *registers = smmu.registers();
-            caches.clear();
+            if !on(Mutant::B66ResetLeavesCaches) {
+                caches.clear();
+            }
         }
         Message::Words(words) => {
             let command = Command::decode(words).expect("only legal commands are published");

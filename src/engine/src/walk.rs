@@ -8,6 +8,7 @@ use crate::context::{Context, Inherited, Region};
 use crate::fault::{Fault, Origin, TranslationFault, stage1};
 use crate::layout::{Class, Descriptor};
 use crate::memory::Words;
+use crate::mutant::{Mutant, on};
 use crate::stream::Stage2;
 use crate::tables::Entry;
 
@@ -41,6 +42,8 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
     ) -> Result<Stage1Leaf, Fault> {
         let tables = &region.tables;
         let known = self.pages.table1(space, tables, va);
+        let direct = on(Mutant::B63TablesNotThroughStage2);
+        let stage2 = if direct { None } else { stage2 };
         let mut physical = known.is_some() || stage2.is_none();
         let mut table = known.unwrap_or(Table {
             level: tables.start_level,
@@ -63,7 +66,9 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
             let descriptor = self.descriptor(address, false, Class::Tt)?;
             match level.entry(descriptor) {
                 Entry::Invalid => return Err(stage1(TranslationFault::Translation)),
-                Entry::Table(base) | Entry::Leaf(base) if !level.reach(base) => {
+                Entry::Table(base) | Entry::Leaf(base)
+                    if !level.reach(base) && !on(Mutant::OutputSizeUnchecked) =>
+                {
                     return Err(stage1(TranslationFault::AddrSize));
                 }
                 Entry::Leaf(base) => {
@@ -74,13 +79,14 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
                         ipa: base | (va & (level.unit - 1)),
                         page_bits: level.entry_bits,
                         rights: context.rights(descriptor, table.inherited),
-                        global: !descriptor.ng(),
+                        global: (!descriptor.ng() || on(Mutant::EveryLeafGlobal))
+                            && !on(Mutant::NoLeafGlobal),
                     });
                 }
                 Entry::Table(base) => {
                     table.level += 1;
                     table.base = base;
-                    if !region.had {
+                    if !region.had && !on(Mutant::TablesTakeNothingAway) {
                         table.inherited = table.inherited.through(descriptor);
                     }
                 }
@@ -176,7 +182,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
                     return fault(TranslationFault::AddrSize);
                 }
                 Entry::Leaf(base) => {
-                    if !descriptor.af() && !stage2.affd {
+                    if !descriptor.af() && !stage2.affd && !on(Mutant::AccessFlagIgnored) {
                         return fault(TranslationFault::Access);
                     }
                     return Ok(Leaf {
@@ -221,6 +227,9 @@ fn stage2_rights(leaf: Descriptor) -> Rights {
         }
         granted
     };
-    let bits = leaf.into_bits();
+    let mut bits = leaf.into_bits();
+    if on(Mutant::S2XnIgnored) {
+        bits &= !(1 << 54);
+    }
     GRANTED[(bits >> 6 & 3 | bits >> 52 & 4) as usize]
 }

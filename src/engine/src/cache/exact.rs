@@ -18,6 +18,7 @@ use crate::access::{Access, Rights, Transaction, Translation};
 use crate::context::Context;
 use crate::ids::{Asid, StreamId, Vmid};
 use crate::layout::Command;
+use crate::mutant::{Mutant, on};
 use crate::stream::Stream;
 use bank::Bank;
 use parts::{Counted, Walked};
@@ -134,12 +135,15 @@ impl Exact {
     fn forget(&mut self, leaf: bool, dead: impl Fn(Tag) -> bool, span: Span) {
         // An address names the whole page of stage 1, of which an entry may be a part.
         let hit = |key: &Key, kept: &Leaf| {
-            let named = kept.named_bits.max(key.bits);
+            let named = match on(Mutant::PartsOfPageStay) {
+                true => key.bits,
+                false => kept.named_bits.max(key.bits),
+            };
             dead(key.tag) && span.meets(key.page << key.bits >> named, named)
         };
         self.tlb.forget(hit);
         self.ipas.forget(hit);
-        if !leaf {
+        if !leaf && !on(Mutant::NhVaSparesTables) {
             self.forget_tables(|key| dead(key.tag) && span.meets(key.page, key.bits));
         }
     }
@@ -152,7 +156,9 @@ impl Exact {
 
     fn forget_streams(&mut self, dead: impl Fn(StreamId) -> bool) {
         self.streams.forget(|&sid, _| dead(sid));
-        self.contexts.forget(|&(sid, _), _| dead(sid));
+        if !on(Mutant::CfgiSteSparesCds) {
+            self.contexts.forget(|&(sid, _), _| dead(sid));
+        }
     }
 }
 
@@ -209,7 +215,7 @@ impl Caches for Exact {
             Command::CfgiSte { sid, .. } => self.forget_streams(|kept| kept == sid),
             Command::CfgiSteRange { sid, range } => {
                 // In 64 bits, where range 31 is no overflow.
-                let bits = u32::from(range) + 1;
+                let bits = u32::from(range) + u32::from(!on(Mutant::CfgiRangeIsHalf));
                 self.forget_streams(|kept| u64::from(kept.0) >> bits == u64::from(sid.0) >> bits);
             }
             Command::CfgiCd { sid, ssid, .. } => {
@@ -217,10 +223,19 @@ impl Caches for Exact {
             }
             Command::CfgiCdAll { sid } => self.contexts.forget(|&(kept, _), _| kept == sid),
             Command::TlbiNhAll { vmid } => {
-                self.forget_context(|tag| tag.vmid() == vmid && !matches!(tag, Tag::Stage2(_)));
+                let any = on(Mutant::B61NhAllAnyVmid);
+                self.forget_context(|tag| {
+                    let spared = on(Mutant::NhAllSparesGlobal) && matches!(tag, Tag::Global(_));
+                    (any || tag.vmid() == vmid) && !matches!(tag, Tag::Stage2(_)) && !spared
+                });
             }
             Command::TlbiNhAsid { vmid, asid } => {
-                self.forget_context(|tag| tag == Tag::Space(vmid, asid))
+                let any = on(Mutant::B61NhAsidAnyVmid);
+                self.forget_context(|tag| match tag {
+                    _ if on(Mutant::NhAsidForgetsNothing) => false,
+                    Tag::Space(kept, of) => (any || kept == vmid) && of == asid,
+                    _ => false,
+                });
             }
             Command::TlbiNhVa {
                 vmid,
@@ -229,7 +244,9 @@ impl Caches for Exact {
                 leaf,
                 hint,
             } => {
-                let dead = |tag| tag == Tag::Space(vmid, asid) || tag == Tag::Global(vmid);
+                let spared = on(Mutant::NhVaSparesGlobal);
+                let dead =
+                    |tag| tag == Tag::Space(vmid, asid) || (tag == Tag::Global(vmid) && !spared);
                 self.forget(leaf, dead, Span::new(address.0, hint));
             }
             Command::TlbiNhVaa {
@@ -238,10 +255,15 @@ impl Caches for Exact {
                 leaf,
                 hint,
             } => {
-                let dead = |tag: Tag| tag.vmid() == vmid && !matches!(tag, Tag::Stage2(_));
+                let nobody = on(Mutant::B59AsidUnset);
+                let dead =
+                    |tag: Tag| tag.vmid() == vmid && !matches!(tag, Tag::Stage2(_)) && !nobody;
                 self.forget(leaf, dead, Span::new(address.0, hint));
             }
-            Command::TlbiS12Vmall { vmid } => self.forget_context(|tag| tag.vmid() == vmid),
+            Command::TlbiS12Vmall { vmid } => self.forget_context(|tag| {
+                let spared = on(Mutant::S12VmallSparesStage2) && matches!(tag, Tag::Stage2(_));
+                tag.vmid() == vmid && !spared
+            }),
             Command::TlbiS2Ipa {
                 vmid,
                 address,
@@ -249,7 +271,7 @@ impl Caches for Exact {
                 hint,
             } => self.forget(
                 leaf,
-                |tag| tag == Tag::Stage2(vmid),
+                |tag| tag == Tag::Stage2(vmid) && !on(Mutant::S2IpaForgetsNothing),
                 Span::new(untagged(address.0), hint),
             ),
             Command::TlbiNsnhAll => self.forget_context(|_| true),

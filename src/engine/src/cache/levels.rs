@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 
 use crate::ids::StreamId;
 use crate::layout::{Command, L1Cd, L1Std};
+use crate::mutant::{Mutant, on};
 
 /// Descriptors of each kind.
 const CAPACITY: usize = 16;
@@ -81,13 +82,22 @@ impl Levels {
     }
 
     pub(crate) fn keep_l1std(&mut self, sid: StreamId, split: u8, l1std: L1Std) {
-        if l1std.span() != 0 {
+        if l1std.span() != 0 || on(Mutant::InvalidL1stdKept) {
             self.l1stds.put(Streams::of(sid, split), l1std);
         }
     }
 
     pub(crate) fn l1cd(&self, sid: StreamId, leaf_bits: u8, ssid: u32) -> Option<L1Cd> {
         let index = ssid >> leaf_bits;
+        if on(Mutant::L1cdOfAnyStream) {
+            let same = |kept: &Contexts| kept.index == index && kept.leaf_bits == leaf_bits;
+            return self
+                .l1cds
+                .0
+                .iter()
+                .find(|(kept, _)| same(kept))
+                .map(|(_, l1cd)| *l1cd);
+        }
         self.l1cds.get(&Contexts {
             sid,
             leaf_bits,
@@ -110,7 +120,7 @@ impl Levels {
         match *command {
             Command::CfgiSte { sid, leaf } => {
                 self.l1cds.forget(|kept| kept.sid == sid);
-                if !leaf {
+                if !leaf && !on(Mutant::CfgiSteSparesL1std) {
                     self.l1stds.forget(|kept| sid.0 >> kept.split == kept.index);
                 }
             }
@@ -126,7 +136,7 @@ impl Levels {
                     first >> wider == u64::from(sid.0) >> wider
                 });
             }
-            Command::CfgiCd { sid, ssid, leaf } if !leaf => self
+            Command::CfgiCd { sid, ssid, leaf } if !leaf && !on(Mutant::CfgiCdSparesL1cd) => self
                 .l1cds
                 .forget(|kept| kept.sid == sid && ssid.0 >> kept.leaf_bits == kept.index),
             Command::CfgiCdAll { sid } => self.l1cds.forget(|kept| kept.sid == sid),

@@ -2,6 +2,7 @@
 
 use super::untagged;
 use crate::layout::RangeHint;
+use crate::mutant::{Mutant, on};
 
 /// From the first to the last byte, both included; without the top byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +15,13 @@ impl Span {
     /// What `address` and its hints name. A range that runs beyond its half of the address space ends there: it does not wrap
     /// (Arm IHI 0070, 4.4.1.1). A single address is a span of one page of 4 KiB, which lies in any entry that covers it.
     pub(super) fn new(address: u64, hint: RangeHint) -> Self {
-        let first = untagged(address);
+        let mut first = untagged(address);
         let half_end = first | ((1 << 55) - 1);
-        let bytes = hint.bytes().unwrap_or(0x1000);
+        let mut bytes = hint.bytes().unwrap_or(0x1000);
+        if on(Mutant::B58RangeAsBlock) {
+            bytes = 1 << bytes.ilog2();
+            first &= !(bytes - 1);
+        }
         Span {
             first,
             last: first.saturating_add(bytes - 1).min(half_end),

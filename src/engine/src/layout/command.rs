@@ -7,6 +7,7 @@ mod words;
 
 use super::Granule;
 use crate::ids::{Asid, Iova, Ipa, Stag, StreamId, SubstreamId, Vmid};
+use crate::mutant::{Mutant, on};
 
 /// A command that cannot be consumed: CERROR_ILL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,11 @@ impl RangeHint {
     /// Bytes from the command's address on that are invalidated, saturated: (NUM+1) * 2^SCALE * granule.
     /// `None` for a single address, which hits whatever entry covers it.
     pub fn bytes(self) -> Option<u64> {
-        let granule = Granule::from_tlbi_tg(self.tg)?;
+        let granule = if on(Mutant::B60TgDecoded) {
+            Granule::from_tg0(self.tg)?
+        } else {
+            Granule::from_tlbi_tg(self.tg)?
+        };
         let pages = (u128::from(self.num) + 1) << self.scale;
         Some(u64::try_from(pages << granule.page_bits()).unwrap_or(u64::MAX))
     }

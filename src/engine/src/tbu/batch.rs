@@ -7,6 +7,7 @@ use vm_memory::GuestMemoryBackend;
 use super::{Burst, Tbu};
 use crate::access::{Refusal, Transaction, Translation};
 use crate::cache::{Caches, Missed};
+use crate::mutant::{Mutant, on};
 use crate::translate::Translator;
 
 /// Transactions that are looked up before the first of them is walked.
@@ -41,7 +42,8 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
             if count > 1 && self.tbu.caches.spread_out() {
                 self.look_ahead(batch, misses);
             }
-            for &(index, missed) in misses {
+            let dropped = usize::from(count > 1 && on(Mutant::BatchForgetsMisses));
+            for &(index, missed) in &misses[..count - dropped] {
                 answers[first + index] = self.translate_missed(&batch[index], missed);
             }
         }

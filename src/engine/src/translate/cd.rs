@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::features::Features;
 use crate::ids::StreamId;
 use crate::layout::{Cd, Class, L1Cd};
+use crate::mutant::{Mutant, on};
 use crate::stream::{CdTableFormat, Stream};
 use crate::walk::Walker;
 
@@ -66,7 +67,8 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
         address: u64,
         failing: &mut Failing,
     ) -> Result<u64, Fault> {
-        let Some(stage2) = &stream.stage2 else {
+        let direct = on(Mutant::B63CdNotThroughStage2);
+        let Some(stage2) = stream.stage2.as_ref().filter(|_| !direct) else {
             return if features.within_oas(address) {
                 Ok(address)
             } else {

@@ -3,6 +3,7 @@
 use crate::access::{Access, Transaction};
 use crate::context::Context;
 use crate::fault::{Fault, Origin};
+use crate::mutant::{Mutant, on};
 use crate::stream::{Stage2, Stream};
 
 /// How a fault is handled: CD.{A,R,S}, or STE.{S2R,S2S} with an implied A.
@@ -31,6 +32,7 @@ impl Policy {
     /// CD's for stage 1's faults, STE's for stage 2's.
     pub(crate) fn both(fault: &Fault, context: &Context, stream: &Stream) -> Self {
         match (fault, &stream.stage2) {
+            _ if on(Mutant::Stage2PolicyOfCd) => Policy::stage1(context),
             (Fault::Translation(_, Origin::Stage2 { .. }), Some(stage2)) => Policy::stage2(stage2),
             _ => Policy::stage1(context),
         }

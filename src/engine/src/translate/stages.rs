@@ -13,6 +13,7 @@ use crate::features::Features;
 use crate::ids::{Pa, StreamId};
 use crate::layout::Class;
 use crate::memory::Words;
+use crate::mutant::{Mutant, on};
 use crate::stream::Stream;
 use crate::walk::Walker;
 
@@ -142,11 +143,13 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
     ) -> Result<Leaf, Fault> {
         let region = region(context, va)?;
         let space = self.pages.space(Space::of(stream, context));
-        if !absent
-            && let Some(leaf) = self.pages.translation(space, untagged(va))
-            && leaf.rights.contains(needs)
-        {
-            return Ok(leaf);
+        if !absent && let Some(leaf) = self.pages.translation(space, untagged(va)) {
+            if leaf.rights.contains(needs) {
+                return Ok(leaf);
+            }
+            if on(Mutant::B62CombinedPermission) {
+                return Err(stage1(TranslationFault::Permission));
+            }
         }
         let region = region.ok_or(stage1(TranslationFault::Translation))?;
         let leaf = self.both(space, context, region, stream, va, needs)?;
@@ -180,11 +183,17 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
             Some(stage2) => self.stage2_here(stage2, first.ipa, Class::In, needs)?,
         };
         // The smaller page of the two; its base is where the access lands, cut to that size.
-        let page_bits = page.page_bits.min(first.page_bits);
+        let page_bits = match on(Mutant::CombinedPageOfStage1) {
+            true => first.page_bits,
+            false => page.page_bits.min(first.page_bits),
+        };
         Ok(Leaf {
             base: page.address(first.ipa) >> page_bits << page_bits,
             page_bits,
-            rights: first.rights.and(page.rights),
+            rights: match on(Mutant::CombinedRightsOfStage1) {
+                true => first.rights,
+                false => first.rights.and(page.rights),
+            },
             global: first.global,
             named_bits: first.page_bits,
         })

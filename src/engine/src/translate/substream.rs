@@ -3,6 +3,7 @@
 use crate::fault::Fault;
 use crate::features::fits;
 use crate::ids::SubstreamId;
+use crate::mutant::{Mutant, on};
 use crate::stream::{CdTable, DefaultSubstream, Stream};
 
 /// Which way stage 1 goes.
@@ -28,10 +29,14 @@ pub(crate) fn stage1_of(ssid: Option<SubstreamId>, stream: &Stream) -> Result<St
             DefaultSubstream::Cd0 => Ok(Stage1::Cd(0)),
         },
         (Some(_), CdTable { cdmax: 0, .. }) => Err(Fault::BadSubstreamId),
-        (Some(SubstreamId(ssid)), cds) if !fits(u64::from(ssid), cds.cdmax) => {
+        (Some(SubstreamId(ssid)), cds)
+            if !fits(u64::from(ssid), cds.cdmax) && !on(Mutant::S1cdmaxIgnored) =>
+        {
             Err(Fault::BadSubstreamId)
         }
-        (Some(SubstreamId(0)), cds) if cds.dss == DefaultSubstream::Cd0 => {
+        (Some(SubstreamId(0)), cds)
+            if cds.dss == DefaultSubstream::Cd0 && !on(Mutant::Ssid0NotDisabled) =>
+        {
             Err(Fault::StreamDisabled)
         }
         (Some(SubstreamId(ssid)), _) => Ok(Stage1::Cd(ssid)),

@@ -1,8 +1,10 @@
 //! ATS: requests, translated transactions, and what the device's cache forgets.
 
+use engine::cache::{Caches, Missed, NoCaches, Pages, Parts, Place, Route, Structures};
+use engine::layout::Command;
 use engine::{
-    Atc, AtcInvalidation, AtcMiss, AtsReply, Features, Iova, Outcome, Pa, Registers, Rights,
-    SubstreamId, Transaction,
+    Access, Atc, AtcInvalidation, AtcMiss, AtsReply, Context, Features, Iova, Outcome, Pa,
+    Registers, Rights, Stream, StreamId, SubstreamId, Transaction, Translation,
 };
 
 use crate::support::guest::*;
@@ -187,4 +189,68 @@ fn an_atc_keeps_its_answers_until_they_are_invalidated() {
     assert_eq!(invalidate(Some(SubstreamId(9)), 0, 64), 2, "another PASID");
     assert_eq!(invalidate(one, 0x40_0000, 14), 1);
     assert_eq!(invalidate(None, 0, 64), 0);
+}
+
+/// No caches; but the first time that something is looked up in them, an invalidation reaches a device.
+struct Overtaken<'a> {
+    atc: &'a Atc,
+    invalidation: Option<AtcInvalidation>,
+}
+
+impl Caches for Overtaken<'_> {
+    const ROUTES: bool = false;
+
+    fn route(&mut self, _: &Transaction) -> Result<Translation, Missed> {
+        Err(Missed::Unknown)
+    }
+    fn keep_route(&mut self, _: &Transaction, _: &Route) {}
+    fn resume(&mut self, _: Place, _: Access) -> Option<(&Route, Rights, impl Pages)> {
+        None::<(&Route, Rights, NoCaches)>
+    }
+    fn spread_out(&self) -> bool {
+        false
+    }
+    fn parts(
+        &mut self,
+    ) -> Parts<
+        '_,
+        impl Structures<StreamId, Stream>,
+        impl Structures<(StreamId, u32), Context>,
+        impl Pages,
+    > {
+        if let Some(invalidation) = self.invalidation.take() {
+            self.atc.invalidate(&invalidation);
+        }
+        Parts {
+            streams: NoCaches,
+            contexts: NoCaches,
+            levels: None,
+            pages: NoCaches,
+        }
+    }
+    fn invalidate(&mut self, _: &Command) {}
+    fn clear(&mut self) {}
+}
+
+#[test]
+fn an_answer_that_an_invalidation_has_overtaken_is_not_kept() {
+    let (guest, ..) = machine(1);
+    let everything = AtcInvalidation {
+        sid: SID,
+        ssid: None,
+        global: false,
+        address: Iova(0),
+        span_bits: 64,
+    };
+    for (invalidation, kept) in [(None, 1), (Some(everything), 0)] {
+        let atc = Atc::new(SID, 16);
+        let caches = Overtaken {
+            atc: &atc,
+            invalidation,
+        };
+        let mut tbu = guest.smmu.tbu_with(caches).unwrap();
+        let translated = atc.translate(&mut tbu.burst(), None, Iova(VA), READ);
+        assert_eq!(translated.unwrap().pa, Pa(PA));
+        assert_eq!(atc.len(), kept);
+    }
 }

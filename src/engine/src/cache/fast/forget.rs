@@ -7,6 +7,7 @@ use crate::cache::Space;
 use crate::cache::range::Span;
 use crate::ids::{StreamId, Vmid};
 use crate::layout::{Command, RangeHint};
+use crate::mutant::{Mutant, on};
 
 /// Whose entries [`Fast::kill_span`] looks for.
 #[derive(Clone, Copy)]
@@ -37,12 +38,15 @@ impl Fast {
             Command::CfgiCd { sid, ssid, .. } => {
                 self.contexts.forget(sid, ssid.0);
                 // Traffic without a SubstreamID may use the CD of index 0: all routes of the stream are looked up again.
-                self.routes.generations.renew(sid);
+                if !on(Mutant::CfgiCdSparesRoutes) {
+                    self.routes.generations.renew(sid);
+                }
             }
             Command::CfgiCdAll { sid } => self.forget_contexts(sid),
             Command::TlbiNhAll { vmid } => self.pages.owners.forget_stage1_of(vmid),
+            Command::TlbiNhAsid { .. } if on(Mutant::NhAsidForgetsNothing) => {}
             Command::TlbiNhAsid { vmid, asid } => {
-                self.pages.owners.forget_space(Space { vmid, asid })
+                self.pages.owners.forget_space(Space { vmid, asid });
             }
             Command::TlbiNhVa {
                 vmid,
@@ -55,7 +59,9 @@ impl Fast {
                 if let Some(slot) = self.pages.owners.known_space(Space { vmid, asid }) {
                     self.forget_in_space(slot, span, leaf);
                 }
-                if let Some(vm) = self.pages.owners.known_vm(vmid) {
+                if let Some(vm) = self.pages.owners.known_vm(vmid)
+                    && !on(Mutant::NhVaSparesGlobal)
+                {
                     self.forget_global(vm, span);
                 }
             }
@@ -80,7 +86,11 @@ impl Fast {
     /// CFGI_STE: the entry and everything that was reached through it.
     fn forget_stream(&mut self, sid: StreamId) {
         self.streams.generations.renew(sid);
-        self.forget_contexts(sid);
+        if on(Mutant::CfgiSteSparesCds) {
+            self.routes.generations.renew(sid);
+        } else {
+            self.forget_contexts(sid);
+        }
     }
 
     /// CFGI_CD_ALL.
@@ -91,7 +101,7 @@ impl Fast {
 
     /// CFGI_STE_RANGE: 2^(range+1) entries, aligned. In 64 bits, where range 31 is no overflow.
     fn forget_streams(&mut self, sid: StreamId, range: u8) {
-        let count = 2u64 << range.min(31);
+        let count = 2u64 << range.min(31) >> u8::from(on(Mutant::CfgiRangeIsHalf));
         if count >= GROUPS as u64 {
             self.streams.generations.renew_all();
             self.contexts.generations.renew_all();
@@ -108,6 +118,9 @@ impl Fast {
         let Some(vm) = self.pages.owners.known_vm(vmid) else {
             return;
         };
+        if on(Mutant::B59AsidUnset) {
+            return;
+        }
         let spaces = self.pages.owners.spaces_of(vm).len();
         if spaces > SPACES {
             self.over_invalidations += 1;
@@ -125,10 +138,10 @@ impl Fast {
         let Some(vm) = self.pages.owners.known_vm(vmid) else {
             return;
         };
-        if !self.pages.owners.stage2_is_stale(vm) {
+        if !self.pages.owners.stage2_is_stale(vm) && !on(Mutant::S2IpaForgetsNothing) {
             self.kill_span(Target::Stage2(vm), Span::new(ipa, hint));
         }
-        if !leaf {
+        if !leaf && !on(Mutant::S2IpaSparesTables) {
             self.pages.owners.renew_stage2_walk(vm);
         }
     }
@@ -165,6 +178,7 @@ impl Fast {
         };
         let probes: u64 =
             bits_of(sizes).fold(0, |sum, bits| span.entries(bits).saturating_add(sum));
+        let fractured = fractured && !on(Mutant::PartsOfPageStay);
         if fractured || probes > PROBES {
             self.over_invalidations += 1;
             match target {
@@ -188,7 +202,7 @@ impl Fast {
             return;
         }
         self.kill_span(Target::Space(slot), span);
-        if !leaf {
+        if !leaf && !on(Mutant::NhVaSparesTables) {
             self.pages.owners.renew_walk(slot);
         }
     }

@@ -9,6 +9,7 @@ mod renew;
 use super::store::OWNER_BITS;
 use crate::cache::Space;
 use crate::ids::Vmid;
+use crate::mutant::{Mutant, on};
 use hash::Map;
 
 /// One address space.
@@ -221,11 +222,16 @@ impl Owners {
 
     pub(super) fn global_is_stale(&self, vm: u32) -> bool {
         let vm = &self.vms[vm as usize];
-        vm.global_owner <= vm.stage1.max(self.everything)
+        let spared = on(Mutant::NhAllSparesGlobal);
+        vm.global_owner <= self.everything.max(if spared { 0 } else { vm.stage1 })
     }
 
     pub(super) fn stage2_is_stale(&self, vm: u32) -> bool {
-        self.vms[vm as usize].stage2_owner <= self.everything
+        let owner = self.vms[vm as usize].stage2_owner;
+        match on(Mutant::NsnhAllSparesStage2) {
+            true => owner == 0,
+            false => owner <= self.everything,
+        }
     }
 
     /// A space, alive.

@@ -10,6 +10,7 @@ use super::structures::Generations;
 use crate::access::{Access, Rights, Transaction};
 use crate::cache::{Place, Route, Space};
 use crate::ids::{StreamId, SubstreamId, Vmid};
+use crate::mutant::{Mutant, on};
 
 const ROUTES: usize = 256;
 /// No moment: moments begin at 1.
@@ -169,7 +170,12 @@ impl Default for Routes {
 /// A SubstreamID, or a number that none has.
 #[inline]
 fn number(ssid: Option<SubstreamId>) -> u64 {
-    ssid.map_or(1 << 32, |ssid| u64::from(ssid.0))
+    let none = if on(Mutant::RouteOfAnySsid) {
+        0
+    } else {
+        1 << 32
+    };
+    ssid.map_or(none, |ssid| u64::from(ssid.0))
 }
 
 #[inline]

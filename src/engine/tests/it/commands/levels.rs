@@ -122,3 +122,69 @@ fn a_new_l1cd_is_seen_after_leaf_0_only() {
     assert!(!sees(Fast::default(), 1) && sees(Fast::default(), 0));
     assert!(sees(engine::cache::NoCaches, 1));
 }
+
+/// Two streams with CD tables of their own, and the same SubstreamID: what is cached of the one's says nothing of the other's.
+#[test]
+fn each_stream_has_l1cds_of_its_own() {
+    fn reached<C: Caches>(caches: C) -> [Option<u64>; 2] {
+        let mut guest = Guest::new(Features::all());
+        let streams = [(SID, OLD, 7), (StreamId(SID.0 + 1), NEW, 8)];
+        for (sid, output, asid) in streams {
+            let mut tree = guest.stage1(K4);
+            assert!(tree.map(&mut Host(&mut guest), 0, output, 3, S1_RW, 0));
+            let cds = guest.area(64 * 64);
+            guest.write(cds + u64::from(SSID % 64) * 64, &cd(&tree, asid));
+            let l1cds = guest.area(64);
+            guest.write(l1cds + u64::from(SSID / 64) * 8, &[cds | 1]);
+            let mut ste = ste_s1(l1cds);
+            ste[0] |= 1 << 4 | 8 << 59;
+            guest.set_ste(sid, ste);
+        }
+        let mut tbu = guest.smmu.tbu_with(caches).unwrap();
+        streams.map(|(sid, ..)| {
+            let transaction = Transaction::new(sid, Some(SubstreamId(SSID)), Iova(0), READ);
+            let translated = tbu.burst().translate(&transaction);
+            translated.ok().map(|translation| translation.pa.0)
+        })
+    }
+    let apart = [Some(OLD), Some(NEW)];
+    assert_eq!(reached(engine::cache::NoCaches), apart);
+    assert_eq!(reached(exact()), apart);
+    assert_eq!(reached(Fast::default()), apart);
+}
+
+/// Linux's driver makes a level-1 descriptor valid while devices may knock already, and says CFGI_STE with Leaf = 1 of each entry that it
+/// then writes (`arm_smmu_init_l2_strtab`, `arm_smmu_sync_ste_for_sid`): that there were no entries is not remembered.
+#[test]
+fn a_new_l1std_is_seen_after_leaf_1() {
+    fn sees<C: Caches>(caches: C) -> bool {
+        let mut guest = Guest::new(Features::all());
+        let mut tree = guest.stage1(K4);
+        assert!(tree.map(&mut Host(&mut guest), 0, OLD, 3, S1_RW, 0));
+        let cds = guest.area(64);
+        guest.write(cds, &cd(&tree, 7));
+        let stes = guest.area(64 * 64);
+        guest.write(stes + u64::from(SID.0) * 64, &ste_s1(cds));
+        let l1stds = guest.area(64);
+        guest.smmu.configure(engine::Registers {
+            strtab_base: l1stds,
+            strtab_log2size: 8,
+            strtab_format: engine::StreamTableFormat::TwoLevel { split: 6 },
+            ..guest.smmu.registers()
+        });
+        let cfgi_ste = [0x03 | u64::from(SID.0) << 32, 1];
+        guest.write(guest.queue_base, &[cfgi_ste, SYNC].concat());
+        let Guest { smmu, queue, .. } = &mut guest;
+        let mut tbu = smmu.tbu_with(caches).unwrap();
+        let mut reaches = || {
+            let transaction = Transaction::new(SID, None, Iova(0), READ);
+            tbu.burst().translate(&transaction).is_ok()
+        };
+        assert!(!reaches());
+        Memory(smmu.memory()).write(l1stds + GUEST_OFFSET, stes | 7);
+        queue.set_prod(2);
+        assert_eq!(smmu.consume(queue, &()), Stopped::Empty);
+        reaches()
+    }
+    assert!(sees(exact()) && sees(Fast::default()) && sees(engine::cache::NoCaches));
+}

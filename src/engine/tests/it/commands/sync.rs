@@ -58,3 +58,21 @@ fn sync_waits_behind(command: [u64; 2]) {
     drop(burst);
     assert_eq!(smmu.consume_all(queue, &()), Stopped::Empty);
 }
+
+/// More was published than the ring holds: what lies in it now is not what the reader missed.
+#[test]
+fn a_reader_that_was_overtaken_is_told_so() {
+    let told = |published: u64| {
+        let broadcast = engine::Broadcast::new(4, 1);
+        let mut reader = broadcast.reader().unwrap();
+        (0..published).for_each(|word| {
+            broadcast.publish([word, 0]);
+        });
+        let mut told = Vec::new();
+        reader.refresh(|message| told.push(message));
+        told
+    };
+    let words = |word| engine::Message::Words([word, 0]);
+    assert_eq!(told(3), [0, 1, 2].map(words));
+    assert_eq!(told(5), [engine::Message::Lagged]);
+}

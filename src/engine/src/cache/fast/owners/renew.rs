@@ -3,6 +3,7 @@
 use super::{Owners, SpaceSlot};
 use crate::cache::Space;
 use crate::ids::Vmid;
+use crate::mutant::{Mutant, on};
 
 impl Owners {
     pub(in crate::cache::fast) fn renew_space(&mut self, slot: u32) {
@@ -58,7 +59,9 @@ impl Owners {
     /// S12_VMALL.
     pub(in crate::cache::fast) fn forget_vm(&mut self, vmid: Vmid) {
         self.forget_stage1_of(vmid);
-        if let Some(vm) = self.known_vm(vmid) {
+        if let Some(vm) = self.known_vm(vmid)
+            && !on(Mutant::S12VmallSparesStage2)
+        {
             self.renew_stage2(vm);
         }
     }
