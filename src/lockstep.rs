@@ -17,6 +17,7 @@ mod board;
 mod chosen;
 mod drive;
 mod encode;
+mod fields;
 mod fill;
 mod graph;
 pub mod job;

@@ -6,6 +6,7 @@ use engine::layout::{
 use model::{Machine, limit};
 use vocab::{Device, Ipa, Page, Slot, Space, Viommu, Vm};
 
+use super::fields::{fields, leaf};
 use super::{encode, map};
 
 /// A store or a command.
@@ -39,7 +40,7 @@ impl Line {
             }
             Line::Command { at, queue, words } => {
                 let what = match Command::decode(words) {
-                    Ok(command) => format!("{command:?}"),
+                    Ok(command) => command.to_string(),
                     Err(_) => "an opcode that is reserved".to_owned(),
                 };
                 let [word0, word1] = words;
@@ -82,7 +83,7 @@ fn stored(machine: &Machine, at: u64, word: u64) -> (String, String) {
         let vm = machine.vm_of(machine.viommu_of(space));
         for page in (0..machine.bounds.pages).map(Page) {
             if at == map::physical(vm, map::stage_1_entry(space, page)) {
-                let fields = fields(&Descriptor::from_bits(word));
+                let fields = leaf(Descriptor::from_bits(word), ["AttrIndx", "AP[2:1]"]);
                 return (format!("stage-1 leaf of {space}, {page}"), fields);
             }
         }
@@ -90,47 +91,10 @@ fn stored(machine: &Machine, at: u64, word: u64) -> (String, String) {
     for vm in (0..machine.bounds.vms).map(Vm) {
         for ipa in (0..limit::IPAS as u8).map(Ipa) {
             if at == map::stage_2_entry(vm, ipa) {
-                let fields = fields(&Descriptor::from_bits(word));
+                let fields = leaf(Descriptor::from_bits(word), ["MemAttr", "S2AP"]);
                 return (format!("stage-2 leaf of {vm}, {ipa}"), fields);
             }
         }
     }
     (String::new(), String::new())
-}
-
-/// The fields of a word that are not zero, by the names that the engine's layouts have from the manual.
-fn fields(word: &impl std::fmt::Debug) -> String {
-    let debug = format!("{word:?}");
-    let inner = debug
-        .split_once('{')
-        .map_or("", |(_, inner)| inner.trim_end_matches('}'));
-    let set: Vec<_> = inner
-        .split(',')
-        .filter_map(|field| field.trim().split_once(": "))
-        .filter(|(_, value)| !matches!(*value, "0" | "false"))
-        .map(|(name, value)| match value {
-            "true" => format!("{}=1", name.to_uppercase()),
-            value => {
-                let hex = value.parse::<u64>().ok().filter(|value| *value > 9);
-                let value = hex.map_or(value.to_owned(), |value| format!("{value:#x}"));
-                format!("{}={value}", name.to_uppercase())
-            }
-        })
-        .collect();
-    match set.is_empty() {
-        true => ": all zero".to_owned(),
-        false => format!(": {}", set.join(" ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_have_the_manuals_names() {
-        let word = CdWord0::new().with_v(true).with_asid(0x21).with_t0sz(39);
-        assert_eq!(fields(&word), ": T0SZ=0x27 V=1 ASID=0x21");
-        assert_eq!(fields(&CdWord0::new()), ": all zero");
-    }
 }

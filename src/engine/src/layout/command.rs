@@ -3,6 +3,7 @@
 //! [`Command::decode`] says what two words mean, or that they are ILLEGAL; [`Command::encode`] is for software and tests.
 //! What depends on the implementation's features (say, ATC_INV without ATS) is judged where commands are consumed.
 
+mod display;
 mod words;
 
 use super::Granule;

@@ -364,6 +364,72 @@ fn commands_as_linux_writes_them() {
 }
 
 #[test]
+fn commands_in_words() {
+    for (words, told) in [
+        (
+            [0x10_0000_0001, 0],
+            "CMD_PREFETCH_CONFIG StreamID=0x10 SSV=0",
+        ),
+        ([0x10_0000_0003, 1], "CMD_CFGI_STE StreamID=0x10 Leaf=1"),
+        (
+            [0x10_0000_0004, 4],
+            "CMD_CFGI_STE_RANGE StreamID=0x10 Range=4",
+        ),
+        ([0x4, 0x1f], "CMD_CFGI_ALL"),
+        (
+            [0x10_0002_1005, 0],
+            "CMD_CFGI_CD StreamID=0x10 SubstreamID=0x21 Leaf=0",
+        ),
+        ([0x10_0000_0006, 0], "CMD_CFGI_CD_ALL StreamID=0x10"),
+        ([0x7_0000_0010, 0], "CMD_TLBI_NH_ALL VMID=0x7"),
+        (
+            [0x1_0007_0000_0011, 0],
+            "CMD_TLBI_NH_ASID VMID=0x7 ASID=0x1",
+        ),
+        (
+            [0x0001_0000_0010_4012, 0xfff9_0701],
+            "CMD_TLBI_NH_VA VMID=0x0 ASID=0x1 Address=0xfff90000 Leaf=1 TG=1 TTL=3 NUM=4 SCALE=1",
+        ),
+        (
+            [0x7_0000_0013, 0x5000],
+            "CMD_TLBI_NH_VAA VMID=0x7 Address=0x5000 Leaf=0",
+        ),
+        ([0x7_0000_0028, 0], "CMD_TLBI_S12_VMALL VMID=0x7"),
+        (
+            [0x7_0000_002a, 0x5001],
+            "CMD_TLBI_S2_IPA VMID=0x7 Address=0x5000 Leaf=1",
+        ),
+        ([0x30, 0], "CMD_TLBI_NSNH_ALL"),
+        (
+            [0x10_0002_1a40, 0x5003],
+            "CMD_ATC_INV StreamID=0x10 SSV=1 SubstreamID=0x21 Global=1 Address=0x5000 Size=3",
+        ),
+        (
+            [0x10_0000_0040, 52],
+            "CMD_ATC_INV StreamID=0x10 SSV=0 Global=0 Address=0x0 Size=52",
+        ),
+        (
+            [0x10_0000_0041, 0x2005],
+            "CMD_PRI_RESP StreamID=0x10 SSV=0 PRGIndex=0x5 Resp=2",
+        ),
+        (
+            [0x10_0000_1044, 9],
+            "CMD_RESUME StreamID=0x10 STAG=0x9 Ac=1 Ab=0",
+        ),
+        (
+            [0x10_0000_2044, 9],
+            "CMD_RESUME StreamID=0x10 STAG=0x9 Ac=0 Ab=1",
+        ),
+        ([0x10_0000_0045, 0], "CMD_STALL_TERM StreamID=0x10"),
+        ([0x46, 0], "CMD_SYNC CS=SIG_NONE"),
+        ([0x0fc0_2046, 0], "CMD_SYNC CS=SIG_SEV"),
+    ] {
+        let command = Command::decode(words).expect("they are legal");
+        assert_eq!(command.to_string(), told, "{words:x?}");
+    }
+}
+
+#[test]
 fn illegal_commands() {
     let illegal = [
         [0, 0],    // reserved opcode
