@@ -4,7 +4,7 @@
 //! once more, from Arm IHI 0070 G.b, 7.3 "Event records", and not taken from the engine's encoder.
 
 use engine::layout::Event;
-use engine::{Outcome, Refusal, Rights, Translation};
+use engine::{Access, Outcome, Refusal, Rights, Translation};
 use vocab::{Frame, Ipa};
 
 use super::map;
@@ -54,18 +54,28 @@ pub struct Asked {
     pub ssid: Option<u32>,
     /// The address.
     pub address: u64,
+    /// What for, and with which privilege.
+    pub how: Access,
 }
 
-/// What a translation is.
-pub fn of_translation(translation: &Translation, frame: impl Fn(u64) -> Option<Frame>) -> Answer {
-    let strange = || Answer::Strange(format!("{translation:?}"));
+/// What a translation is, if it comes with these rights.
+pub fn of_translation(
+    translation: &Translation,
+    rights: Rights,
+    frame: impl Fn(u64) -> Option<Frame>,
+) -> Answer {
     match frame(translation.pa.0) {
-        Some(frame) if translation.rights.contains(READ_AND_WRITE) => Answer::Frame(frame),
-        _ => strange(),
+        Some(frame) if translation.rights == rights => Answer::Frame(frame),
+        _ => Answer::Strange(format!("{translation:?}")),
     }
 }
 
-const READ_AND_WRITE: Rights = Rights::READ.or(Rights::WRITE);
+/// What the board's leaves of both stages give together. Each may read, write and execute (AP\[2:1\] = 1, S2AP = 3, no XN), except that
+/// what is writable without privilege is not executable with it (Arm DDI 0487, D8.4, "Stage 1 instruction execution permissions").
+pub const NESTED_RIGHTS: Rights = STAGE_2_RIGHTS.without(Rights::PRIVILEGED_EXECUTE);
+
+/// What the board's leaves of stage 2 give.
+pub const STAGE_2_RIGHTS: Rights = Rights::ALL;
 
 /// What a refusal is, with everything that was recorded since the access began.
 pub fn of_refusal(refusal: &Refusal, recorded: &[Event], asked: Asked, frames: &[Frame]) -> Answer {
@@ -96,7 +106,14 @@ pub fn of_refusal(refusal: &Refusal, recorded: &[Event], asked: Asked, frames: &
 
 /// The record that the manual asks for. A translated access records the address that it came with, which is the caller's to say.
 fn record(answer: &Answer, asked: Asked) -> Option<[u64; 4]> {
-    const RNW: u64 = 1 << 35;
+    let Access {
+        write,
+        instruction,
+        privileged,
+    } = asked.how;
+    // RnW, InD and PnU; a write is data.
+    let rnw = u64::from(!write) << 35;
+    let how = rnw | u64::from(instruction && !write) << 34 | u64::from(privileged) << 33;
     const S2: u64 = 1 << 39;
     const TT: u64 = 1 << 40;
     const IN: u64 = 2 << 40;
@@ -108,11 +125,12 @@ fn record(answer: &Answer, asked: Asked) -> Option<[u64; 4]> {
         Answer::Disabled => [word0(0x06), 0, 0, 0],
         // Without SSV: the SubstreamID is always there (7.3.9).
         Answer::BadSubstream => [word0(0x08) & !(1 << 11), 0, 0, 0],
-        Answer::NoLeaf => [word0(0x10), RNW | IN, asked.address, 0],
-        Answer::NoStage2(ipa) => [word0(0x10), RNW | S2 | IN, asked.address, map::ipa(*ipa)],
+        Answer::NoLeaf => [word0(0x10), how | IN, asked.address, 0],
+        Answer::NoStage2(ipa) => [word0(0x10), how | S2 | IN, asked.address, map::ipa(*ipa)],
         // The walk began at IPA 0.
-        Answer::NoTable => [word0(0x10), RNW | S2 | TT, asked.address, 0],
-        Answer::Forbidden(_) => [word0(0x07), RNW, asked.address, 0],
+        Answer::NoTable => [word0(0x10), how | S2 | TT, asked.address, 0],
+        // 7.3.8 has RnW only.
+        Answer::Forbidden(_) => [word0(0x07), rnw, asked.address, 0],
         _ => return None,
     })
 }

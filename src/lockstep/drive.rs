@@ -176,9 +176,10 @@ impl Driver<'_> {
             if !probe.is_made(machine, state) {
                 continue;
             }
+            let how = Probe::how(self.compared.steps as usize + place);
             let mut fresh = None;
             for unit in 0..self.board.units.len() {
-                let answer = probe.make(&mut self.board, unit);
+                let answer = probe.make(&mut self.board, unit, how);
                 if !expected.gives(&answer) {
                     let caches = self.board.units[unit].name();
                     return Err(probe.unexpected(caches, &answer, expected));

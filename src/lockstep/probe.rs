@@ -1,5 +1,6 @@
 //! One access that is made in every state, and what the model allows it to come to.
 
+use engine::Access;
 use model::{Machine, State};
 use vocab::{Page, Slot};
 
@@ -58,11 +59,28 @@ impl Probe {
     }
 
     /// What the engine does.
-    pub fn make(&self, board: &mut Board<'_>, unit: usize) -> Answer {
+    pub fn make(&self, board: &mut Board<'_>, unit: usize, how: Access) -> Answer {
         match self.through_atc {
-            false => board.access(unit, self.slot, self.page),
-            true => board.through_atc(unit, self.slot, self.page),
+            false => board.access(unit, self.slot, self.page, how),
+            true => board.through_atc(unit, self.slot, self.page, how),
         }
+    }
+
+    /// What for, and with which privilege: another each time. The model has no rights, so all of these come to the same.
+    pub const fn how(turn: usize) -> Access {
+        const HOW: [Access; 4] = [
+            Access::READ,
+            Access::WRITE,
+            Access {
+                instruction: true,
+                ..Access::READ
+            },
+            Access {
+                privileged: true,
+                ..Access::WRITE
+            },
+        ];
+        HOW[turn % HOW.len()]
     }
 
     /// Says that it came to what the model does not allow.

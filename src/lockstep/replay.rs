@@ -6,6 +6,7 @@
 //! word, or a walk whose stages are read at different times, is what the trace says it is. Commands are consumed when they are issued
 //! and take effect when the trace says so ([`super::chosen`]).
 
+use engine::Access;
 use engine::layout::Command as Bytes;
 use model::caches::GLOBAL;
 use model::state::pte;
@@ -283,8 +284,8 @@ impl Replay<'_> {
     fn ask(&mut self, slot: Slot, page: Page, through_atc: bool, words: &Words) -> Answer {
         self.evict(Command::CfgiSte(self.machine.device_of(slot)));
         self.board.with_words(words, |board| match through_atc {
-            false => board.access(CHOSEN, slot, page),
-            true => board.through_atc(CHOSEN, slot, page),
+            false => board.access(CHOSEN, slot, page, Access::READ),
+            true => board.through_atc(CHOSEN, slot, page, Access::READ),
         })
     }
 
@@ -308,7 +309,7 @@ impl Replay<'_> {
 
     /// The same access through an SMMU without caches.
     pub fn access_afresh(&mut self, slot: Slot, page: Page) -> Answer {
-        self.board.access(FRESH, slot, page)
+        self.board.access(FRESH, slot, page, Access::READ)
     }
 
     /// What was stored and put into queues, event by event, in words.

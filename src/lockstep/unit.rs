@@ -24,19 +24,21 @@ const ATC_CAPACITY: usize = 64;
 pub trait Unit {
     /// What is said of it in reports.
     fn name(&self) -> &'static str;
-    /// An untranslated read.
+    /// An untranslated access.
     fn access(
         &mut self,
         device: Device,
         ssid: Option<SubstreamId>,
         address: Iova,
+        how: Access,
     ) -> Result<Translation, Refusal>;
-    /// A read through the device's ATC.
+    /// An access through the device's ATC.
     fn through_atc(
         &mut self,
         device: Device,
         ssid: Option<SubstreamId>,
         address: Iova,
+        how: Access,
     ) -> Result<Translation, AtcMiss>;
     /// An invalidation request reaches a device.
     fn invalidate(&self, invalidation: &AtcInvalidation);
@@ -108,8 +110,9 @@ impl<C: Caches + Any> Unit for Through<'_, C> {
         device: Device,
         ssid: Option<SubstreamId>,
         address: Iova,
+        how: Access,
     ) -> Result<Translation, Refusal> {
-        let transaction = Transaction::new(encode::sid(device), ssid, address, Access::READ);
+        let transaction = Transaction::new(encode::sid(device), ssid, address, how);
         self.tbu.burst().translate(&transaction)
     }
 
@@ -118,9 +121,10 @@ impl<C: Caches + Any> Unit for Through<'_, C> {
         device: Device,
         ssid: Option<SubstreamId>,
         address: Iova,
+        how: Access,
     ) -> Result<Translation, AtcMiss> {
         let atc = &self.atcs[device.index()];
-        atc.translate(&mut self.tbu.burst(), ssid, address, Access::READ)
+        atc.translate(&mut self.tbu.burst(), ssid, address, how)
     }
 
     fn invalidate(&self, invalidation: &AtcInvalidation) {
