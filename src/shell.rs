@@ -157,11 +157,9 @@ fn tell(about: &Explain) -> Result<(String, Exit), Error> {
 /// The model's graphs, driven through the engine.
 fn in_lockstep(asked: &args::Lockstep) -> Result<(String, Exit), Error> {
     let specs = read(&files::named(&asked.paths)?)?;
-    let driven =
-        lockstep::job::run(&specs, &asked.options(), asked.max_states).map_err(Error::Usage)?;
-    for one in &driven {
-        say(&one.rate());
-    }
+    let tell = |one: &lockstep::job::Driven| say(&one.rate());
+    let driven = lockstep::job::run(&specs, &asked.options(), asked.max_states, tell)
+        .map_err(Error::Usage)?;
     let worst = driven.iter().map(lockstep::job::Driven::exit);
     let exit = worst
         .max_by_key(|exit| *exit as u8)

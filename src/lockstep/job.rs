@@ -72,8 +72,13 @@ impl Driven {
     }
 }
 
-/// Drives everything, on all cores. Errors are the user's.
-pub fn run(specs: &[Spec], options: &Options, most: u64) -> Result<Vec<Driven>, String> {
+/// Drives everything, on all cores; each is told as soon as it is driven. Errors are the user's.
+pub fn run(
+    specs: &[Spec],
+    options: &Options,
+    most: u64,
+    tell: impl Fn(&Driven) + Sync,
+) -> Result<Vec<Driven>, String> {
     let mut work = Vec::new();
     for spec in specs {
         let parts = options.scope.parts(spec)?;
@@ -91,6 +96,7 @@ pub fn run(specs: &[Spec], options: &Options, most: u64) -> Result<Vec<Driven>, 
     Ok(work
         .into_par_iter()
         .map(|(spec, part, pair)| one(spec, &part, pair, most))
+        .inspect(|driven| tell(driven))
         .collect())
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nestcheck::job::{Engine, Options};
-use nestcheck::lockstep::job::{Outcome, run};
+use nestcheck::lockstep::job::{Driven, Outcome, run};
 use nestcheck::scope::Choice;
 use nestcheck::search::Limits;
 use nestcheck::{files, spec};
@@ -55,10 +55,10 @@ fn drive(scope: &str, paths: &[&str], most: u64) {
         engine: Engine::Levels,
         caches: model::CacheMode::Saturated,
     };
-    let driven = run(&specs, &options, most).expect("parts to drive");
+    let tell = |one: &Driven| eprintln!("{}", one.rate());
+    let driven = run(&specs, &options, most, tell).expect("parts to drive");
     let (mut stale, mut agreed) = (0, 0);
     for one in &driven {
-        eprintln!("{}", one.rate());
         match &one.outcome {
             Outcome::Agreed(compared) => {
                 agreed += 1;
