@@ -56,9 +56,16 @@ impl<'m, M: GuestMemoryBackend> Words<'m, M> {
     /// A word of the region that was last read from.
     #[inline(always)]
     pub(crate) fn near(&self, address: u64) -> Option<u64> {
+        self.near_in(address, 0)
+    }
+
+    /// The word at an offset from a table's beginning, in the region that was last read from.
+    #[inline(always)]
+    pub(crate) fn near_in(&self, table: u64, offset: u64) -> Option<u64> {
         let (start, bytes) = self.region.as_ref()?;
-        // An address below the start becomes one far beyond the end, and is refused as such.
-        let offset = address.wrapping_sub(*start) as usize;
+        // An address below the start becomes one far beyond the end, and is refused as such. The table's address is what a walk waits
+        // for: it is added last.
+        let offset = offset.wrapping_sub(*start).wrapping_add(table) as usize;
         let word = bytes.load::<u64>(offset, Ordering::Acquire).ok()?;
         Some(u64::from_le(word))
     }

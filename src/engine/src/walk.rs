@@ -63,14 +63,10 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
                     self.pages.keep_table1(space, tables, va, &table);
                 }
             }
-            let descriptor = self.descriptor(address, false, Class::Tt)?;
+            let descriptor = self.descriptor(address, 0, false, Class::Tt)?;
             match level.entry(descriptor) {
                 Entry::Invalid => return Err(stage1(TranslationFault::Translation)),
-                Entry::Table(base) | Entry::Leaf(base)
-                    if !level.reach(base) && !on(Mutant::OutputSizeUnchecked) =>
-                {
-                    return Err(stage1(TranslationFault::AddrSize));
-                }
+                Entry::Beyond => return Err(stage1(TranslationFault::AddrSize)),
                 Entry::Leaf(base) => {
                     if !descriptor.af() && !context.affd {
                         return Err(stage1(TranslationFault::Access));
@@ -99,16 +95,25 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
         unreachable!("level 3 has no tables")
     }
 
-    /// Reads the descriptor at a physical address.
+    /// Reads the descriptor at an offset from a physical address.
     #[inline(always)]
-    fn descriptor(&mut self, address: u64, s2: bool, class: Class) -> Result<Descriptor, Fault> {
-        let word = match self.memory.near(address) {
+    fn descriptor(
+        &mut self,
+        table: u64,
+        offset: u64,
+        s2: bool,
+        class: Class,
+    ) -> Result<Descriptor, Fault> {
+        let word = match self.memory.near_in(table, offset) {
             Some(word) => word,
-            None => self.memory.far(address).map_err(|_| Fault::WalkEabt {
-                s2,
-                class,
-                fetch: address,
-            })?,
+            None => self
+                .memory
+                .far(table + offset)
+                .map_err(|_| Fault::WalkEabt {
+                    s2,
+                    class,
+                    fetch: table + offset,
+                })?,
         };
         Ok(Descriptor::from_bits(word))
     }
@@ -174,13 +179,10 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
             inherited: Inherited::default(),
         });
         for level in tables.levels_from(table.level) {
-            let address = level.descriptor_at(table.base, ipa);
-            let descriptor = self.descriptor(address, true, class)?;
+            let descriptor = self.descriptor(table.base, level.offset(ipa), true, class)?;
             match level.entry(descriptor) {
                 Entry::Invalid => return fault(TranslationFault::Translation),
-                Entry::Table(base) | Entry::Leaf(base) if !level.reach(base) => {
-                    return fault(TranslationFault::AddrSize);
-                }
+                Entry::Beyond => return fault(TranslationFault::AddrSize),
                 Entry::Leaf(base) => {
                     if !descriptor.af() && !stage2.affd && !on(Mutant::AccessFlagIgnored) {
                         return fault(TranslationFault::Access);
