@@ -79,7 +79,7 @@ pub fn certify<S: System>(
     }
     let violates = match id {
         PropertyId::Live => !returns(system, state),
-        _ => system.judge(&state) & id.bit() != 0,
+        _ => system.judge(&state, id.bit()) != 0,
     };
     match violates {
         true => Ok(replayed),
@@ -133,8 +133,11 @@ impl<S: System> System for Onwards<S> {
         self.system.apply(state, step)
     }
 
-    fn judge(&self, state: &S::State) -> u16 {
-        IDLE * u16::from(self.system.is_idle(state))
+    fn judge(&self, state: &S::State, asked: u16) -> u16 {
+        match self.system.is_idle(state) {
+            true => IDLE & asked,
+            false => 0,
+        }
     }
 
     fn is_idle(&self, _: &S::State) -> bool {

@@ -47,8 +47,8 @@ pub trait System: Send + Sync + 'static {
             Outcome::NotModelled(bound) => Taken::NotModelled(bound),
         }
     }
-    /// The properties that the state violates, as a set of [`PropertyId::bit`]. P-LIVE is the search's own matter.
-    fn judge(&self, state: &Self::State) -> u16;
+    /// Which of the properties that are asked for the state violates, as sets of [`PropertyId::bit`]. P-LIVE is the search's own matter.
+    fn judge(&self, state: &Self::State, asked: u16) -> u16;
     /// Whether nothing is going on: the state that must remain reachable.
     fn is_idle(&self, state: &Self::State) -> bool;
 }

@@ -105,7 +105,7 @@ pub fn tell(
         .map_or_else(|| machine.initial(), |taken| taken.after);
     let is_end = |state: &State| match id {
         PropertyId::Live => schedule::is_same_software(state, &last),
-        _ => machine.judge(state) & id.bit() != 0,
+        _ => machine.judge(state, id.bit()) != 0,
     };
     let path = replay(&order::order(machine, path, is_end))?;
 
@@ -114,7 +114,7 @@ pub fn tell(
     let scheduled = Arc::new(scheduled);
     let software: Vec<_> = path.iter().map(|taken| taken.step).collect();
     let expected: Vec<_> = path.iter().map(|taken| taken.after).collect();
-    let violates = |state: &State| id == PropertyId::Live || scheduled.judge(state) & id.bit() != 0;
+    let violates = |state: &State| id == PropertyId::Live || scheduled.judge(state, id.bit()) != 0;
     let goal = Goal {
         machine: &scheduled,
         software: &software,

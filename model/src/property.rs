@@ -85,9 +85,11 @@ impl Property {
 }
 
 impl Machine {
-    /// The properties that a state violates, as a set of [`PropertyId::bit`]; those that its threat does not judge left out.
-    pub fn judge(&self, state: &State) -> u16 {
+    /// Which of the properties that are asked for a state violates, as sets of [`PropertyId::bit`]; those that its threat does not
+    /// judge are left out.
+    pub fn judge(&self, state: &State, asked: u16) -> u16 {
         ALL.iter()
+            .filter(|property| asked & property.id.bit() != 0)
             .filter(|property| property.is_judged(self.threat))
             .filter(|property| property.holds.is_some_and(|holds| !holds(self, state)))
             .fold(0, |violated, property| violated | property.id.bit())

@@ -211,7 +211,7 @@ impl System for Tally {
         }
     }
 
-    fn judge(&self, _: &Account) -> u16 {
+    fn judge(&self, _: &Account, _: u16) -> u16 {
         0
     }
 

@@ -176,8 +176,8 @@ impl System for First {
         System::apply(&*self.machine, state, step)
     }
 
-    fn judge(&self, state: &State) -> u16 {
-        let violated = self.machine.judge(state);
+    fn judge(&self, state: &State, asked: u16) -> u16 {
+        let violated = self.machine.judge(state, asked);
         if violated & self.id.bit() != 0 {
             self.done.store(true, Ordering::Relaxed);
         }

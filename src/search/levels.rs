@@ -162,7 +162,7 @@ impl<'a, S: System> Levels<'a, S> {
             Place::New(number) => number,
         };
         self.parents.push(parent);
-        let violated = self.system.judge(state) & self.asks;
+        let violated = self.system.judge(state, self.asks);
         for property in PropertyId::ALL {
             if violated & property.bit() != 0 {
                 self.first[property as usize].get_or_insert(number);

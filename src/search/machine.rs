@@ -59,8 +59,8 @@ impl System for Machine {
         }
     }
 
-    fn judge(&self, state: &State) -> u16 {
-        self.judge(state)
+    fn judge(&self, state: &State, asked: u16) -> u16 {
+        self.judge(state, asked)
     }
 
     fn is_idle(&self, state: &State) -> bool {

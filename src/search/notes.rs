@@ -51,7 +51,12 @@ impl Notes {
         }
     }
 
-    /// Whether the property of that name is judged.
+    /// The properties that are judged.
+    pub const fn asked(&self) -> u16 {
+        self.asks
+    }
+
+    /// Whether a property is judged, by its name.
     pub fn asks(&self, name: &str) -> bool {
         PropertyId::from_name(name).is_some_and(|id| self.asks & id.bit() != 0)
     }

@@ -221,6 +221,6 @@ impl<S: System> Model for Adapter<S> {
 /// Whether a state does not violate the property of a bit.
 fn fine<S: System, const BIT: u16>(adapter: &Adapter<S>, node: &Node<S::State>) -> bool {
     // After a halt pending states are only thrown away.
-    let judge = || adapter.system.judge(&node.state);
+    let judge = || adapter.system.judge(&node.state, adapter.notes.asked());
     adapter.notes.halted() || node.judged.get_or_init(judge) & BIT == 0
 }

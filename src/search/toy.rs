@@ -78,8 +78,8 @@ impl System for Toy {
         }
     }
 
-    fn judge(&self, state: &[u64; 2]) -> u16 {
-        self.judged[state[0] as usize]
+    fn judge(&self, state: &[u64; 2], asked: u16) -> u16 {
+        self.judged[state[0] as usize] & asked
     }
 
     fn is_idle(&self, state: &[u64; 2]) -> bool {

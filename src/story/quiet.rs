@@ -29,8 +29,8 @@ impl System for Quiet {
         System::apply(&*self.0, state, step)
     }
 
-    fn judge(&self, state: &State) -> u16 {
-        self.0.judge(state)
+    fn judge(&self, state: &State, asked: u16) -> u16 {
+        self.0.judge(state, asked)
     }
 
     fn is_idle(&self, state: &State) -> bool {

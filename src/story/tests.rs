@@ -67,7 +67,7 @@ fn nothing_can_be_left_out_of_what_is_left() {
             machine: &machine,
             software: &software,
             expected: &states(&saturated, &software),
-            violates: &|state| machine.judge(state) & ID.bit() != 0,
+            violates: &|state| machine.judge(state, ID.bit()) != 0,
         };
         let run = minimise::minimise(&goal, schedule(&goal).unwrap());
         let steps = run.steps();

@@ -46,7 +46,7 @@ fn tell(machine: &Machine, before: &State, step: Step, after: &State) {
         !caches_differ || !line.changes.is_empty(),
         "{line:?} hides a change of caches"
     );
-    let violated = machine.judge(after);
+    let violated = machine.judge(after, u16::MAX);
     for id in PropertyId::ALL {
         if violated & id.bit() != 0 || id == PropertyId::Live && !machine.is_idle(after) {
             let last = Some((before, step));

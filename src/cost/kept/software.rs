@@ -164,7 +164,7 @@ impl System for Software {
         }
     }
 
-    fn judge(&self, _: &State) -> u16 {
+    fn judge(&self, _: &State, _: u16) -> u16 {
         0
     }
 
