@@ -196,7 +196,7 @@ impl CommandQueue {
                 };
                 smmu.stalls().resume(sid, stag, response);
             }
-            Command::StallTerm { sid } => smmu.stalls().terminate(sid),
+            Command::StallTerm { sid } => smmu.terminate_stalls(sid),
             // Hints, and answers to requests that nobody makes here.
             Command::PrefetchConfig { .. }
             | Command::PrefetchAddr { .. }
@@ -233,6 +233,7 @@ impl CommandQueue {
             return Some(Stopped::Waiting);
         }
         self.sync = None;
+        smmu.retry_unrecorded();
         match signal {
             SyncSignal::None | SyncSignal::Sev => {}
             SyncSignal::Irq { address: 0, .. } => smmu.signal_sync(),
