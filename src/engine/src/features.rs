@@ -125,6 +125,15 @@ impl Features {
     pub(crate) fn within_oas(&self, address: u64) -> bool {
         fits(address, self.oas)
     }
+
+    /// An address without the bits that this SMMU does not put on the bus.
+    pub(crate) const fn cut_to_oas(&self, address: u64) -> u64 {
+        if self.oas >= 64 {
+            address
+        } else {
+            address & ((1 << self.oas) - 1)
+        }
+    }
 }
 
 /// Whether `address` has no bit at or above `bits`.
