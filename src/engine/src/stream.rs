@@ -196,13 +196,17 @@ fn ste_address<M: GuestMemoryBackend>(
     if !fits(sid, log2size) {
         return Err(Fault::BadStreamId);
     }
-    // SMMU_STRTAB_BASE: bits below the size of the (level-1) table are taken as 0.
-    let aligned = |bits: u8| registers.strtab_base >> bits << bits;
+    // SMMU_STRTAB_BASE: bits below the size of the (level-1) table are taken as 0; the size is the one written, whatever SIDSIZE is.
+    let written = registers.strtab_log2size.min(63);
+    let aligned = |bits: u8| match bits {
+        64.. => 0,
+        bits => registers.strtab_base >> bits << bits,
+    };
     match registers.strtab_format {
         StreamTableFormat::TwoLevel { split } if features.st_level2 => {
             // SMMU_STRTAB_BASE_CFG.SPLIT: reserved values behave as 6.
             let split = if matches!(split, 8 | 10) { split } else { 6 };
-            let base = aligned(log2size.saturating_sub(split).saturating_add(3).max(6));
+            let base = aligned(written.saturating_sub(split).saturating_add(3).max(6));
             let address = base + (sid >> split) * 8;
             let known = levels.as_ref().and_then(|known| known.l1std(stream, split));
             let l1std = match known {
@@ -227,7 +231,7 @@ fn ste_address<M: GuestMemoryBackend>(
                 _ => Err(Fault::BadStreamId),
             }
         }
-        _ => Ok(aligned(log2size + 6) + sid * Ste::SIZE),
+        _ => Ok(aligned(written + 6) + sid * Ste::SIZE),
     }
 }
 

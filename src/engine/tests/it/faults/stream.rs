@@ -128,6 +128,28 @@ fn c_bad_ste() {
     aborts(&mut guest, READ, event(0x04, 0, 0, 0));
 }
 
+/// 6.3.24 SMMU_STRTAB_BASE: the table is aligned to the size that was written, though SIDSIZE lets less of it be reached.
+#[test]
+fn the_stream_table_is_aligned_to_the_size_that_was_written() {
+    for two_level in [false, true] {
+        let mut guest = Guest::new(Features {
+            sidsize: 4,
+            ..Features::all()
+        });
+        guest.smmu.configure(engine::Registers {
+            strtab_base: 0x9000_0000 | if two_level { 0x1c0 } else { 0x3000 },
+            strtab_log2size: if two_level { 12 } else { 8 },
+            strtab_format: match two_level {
+                true => engine::StreamTableFormat::TwoLevel { split: 6 },
+                false => engine::StreamTableFormat::Linear,
+            },
+            ..guest.smmu.registers()
+        });
+        let fetch = 0x9000_0000 + if two_level { 0 } else { 5 * 64 };
+        aborts(&mut guest, READ, event(0x03, 0, 0, fetch));
+    }
+}
+
 /// 7.3.4: bits of FetchAddr from the OAS on are RES0.
 #[test]
 fn f_ste_fetch_beyond_the_oas_tells_an_address_of_its_size() {
