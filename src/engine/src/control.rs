@@ -4,7 +4,7 @@
 use vm_memory::GuestMemoryBackend;
 
 use crate::access::Transaction;
-use crate::event_queue::Gate;
+use crate::event_queue::{EventQueue, Gate};
 use crate::gerror::GlobalError;
 use crate::ids::{Stag, StreamId};
 use crate::layout::{Event, Response};
@@ -29,6 +29,12 @@ impl<M: GuestMemoryBackend> Smmu<M> {
     /// Software writes SMMU_GERRORN. The event queue may be writable again.
     pub fn acknowledge(&self, gerrorn: u32) {
         self.gerror_mut().acknowledge(gerrorn);
+        self.deliver();
+    }
+
+    /// Places the event queue, empty. What waits of the one before is written to this one: a stalled transaction's record is not discarded.
+    pub fn set_event_queue(&self, queue: EventQueue) {
+        self.events().replace(queue);
         self.deliver();
     }
 

@@ -66,6 +66,12 @@ impl EventQueue {
         self.ovflg != self.ovackflg
     }
 
+    /// Lies elsewhere from now on, and is empty; records that wait stay.
+    pub(crate) fn replace(&mut self, queue: EventQueue) {
+        let waiting = std::mem::take(&mut self.waiting);
+        *self = EventQueue { waiting, ..queue };
+    }
+
     /// Takes a record. One of a stalled transaction is never lost; another is, if the queue is not writable, and if that is because it
     /// is full, then it overflows.
     ///

@@ -150,11 +150,6 @@ impl<M> Smmu<M> {
     pub fn event_queue<R>(&self, read: impl FnOnce(&EventQueue) -> R) -> R {
         read(&self.events())
     }
-
-    /// Places the event queue, empty.
-    pub fn set_event_queue(&self, queue: EventQueue) {
-        *self.events() = queue;
-    }
 }
 
 impl<M: GuestMemoryBackend> Smmu<M> {

@@ -121,6 +121,18 @@ fn nothing_is_recorded_while_eventqen_is_0_and_stalls_are_recorded_later() {
     assert_eq!(tags(&guest.new_events()), [tag]);
 }
 
+/// 7.2.1: records of stalled transactions are not discarded, not when software places the queue anew either.
+#[test]
+fn a_stall_is_recorded_in_the_queue_that_comes_next() {
+    let mut guest = stalling();
+    set(&guest, |registers| registers.eventqen = false);
+    let tag = stall(&guest);
+    let queue = engine::EventQueue::new(guest.events, EVENTS_LOG2);
+    guest.smmu.set_event_queue(queue);
+    set(&guest, |registers| registers.eventqen = true);
+    assert_eq!(tags(&guest.new_events()), [tag]);
+}
+
 /// 7.2.1: and it is not written while EVENTQ_ABT_ERR is unacknowledged.
 #[test]
 fn nothing_is_recorded_until_software_acknowledges_an_abort_of_the_event_queue() {
