@@ -27,6 +27,16 @@ impl Access {
         ..Access::READ
     };
 
+    /// The same, as far as PCIe can say it without a PASID, which carries Execute and Privileged: Arm IHI 0070, 13.7 "PCIe permission
+    /// attribute interpretation".
+    pub(crate) const fn without_pasid(self) -> Self {
+        Access {
+            instruction: false,
+            privileged: false,
+            ..self
+        }
+    }
+
     /// The one right that this access needs.
     #[inline]
     pub const fn needs(self) -> Rights {
@@ -134,6 +144,19 @@ impl Transaction {
             address,
             access,
             address_type: AddressType::Untranslated,
+        }
+    }
+
+    /// What the SMMU sees of a translated transaction: SMMU_IDR3.PASIDTT is 0, so that it is unprivileged data without a SubstreamID
+    /// (Arm IHI 0070, 3.9.1.3 "Handling of ATS Translated transactions"). Others are seen as they are.
+    pub(crate) const fn as_seen(self) -> Self {
+        match self.address_type {
+            AddressType::Untranslated => self,
+            AddressType::Translated => Transaction {
+                ssid: None,
+                access: self.access.without_pasid(),
+                ..self
+            },
         }
     }
 }

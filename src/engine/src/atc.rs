@@ -92,7 +92,8 @@ impl Atc {
         self.len() == 0
     }
 
-    /// Where an access goes, as the memory system sees it: from the cache, or by an ATS request; then as a translated transaction.
+    /// Where an access goes, as the memory system sees it: from the cache, or by an ATS request; then as a translated transaction. PCIe
+    /// says with a PASID only that an access is privileged or an instruction fetch.
     ///
     /// # Errors
     /// [`AtcMiss`].
@@ -103,6 +104,10 @@ impl Atc {
         address: Iova,
         access: Access,
     ) -> Result<Translation, AtcMiss> {
+        let access = match ssid {
+            Some(_) => access,
+            None => access.without_pasid(),
+        };
         loop {
             let before = self.inner().invalidations;
             let translated = match self.find(ssid, address, access) {
@@ -152,7 +157,12 @@ impl Atc {
             inner.requests += 1;
             inner.invalidations
         };
-        let reply = burst.ats_request(&Transaction::new(self.sid, ssid, address, access));
+        // It asks for Execute wherever it may: rights that it does not ask for it is not told of.
+        let asked = Access {
+            instruction: ssid.is_some(),
+            ..access
+        };
+        let reply = burst.ats_request(&Transaction::new(self.sid, ssid, address, asked));
         let translation = match reply {
             AtsReply::Success(translation) if translation.rights.contains(access.needs()) => {
                 translation
@@ -168,14 +178,22 @@ impl Atc {
                 inner.kept.clear();
             }
             let page = address.0.checked_shr(bits.into()).unwrap_or(0);
-            let kept = Kept {
-                base: translation.pa.0 & !mask(bits),
-                rights: translation.rights,
+            let base = translation.pa.0 & !mask(bits);
+            let kept = inner.kept.entry((ssid.map(|ssid| ssid.0), page, bits));
+            let kept = kept.or_insert(Kept {
+                base,
+                rights: Rights::NONE,
+            });
+            // An answer is about one privilege; the other's stays, unless the page has moved.
+            let others = match kept.base == base {
+                true => kept.rights,
+                false => Rights::NONE,
+            };
+            *kept = Kept {
+                base,
+                rights: others.or(translation.rights),
             };
             inner.sizes |= 1 << (bits - 1);
-            inner
-                .kept
-                .insert((ssid.map(|ssid| ssid.0), page, bits), kept);
         }
         Ok(translation.pa.0)
     }

@@ -4,7 +4,7 @@
 
 use vm_memory::GuestMemoryBackend;
 
-use crate::access::{Rights, Transaction, Translation};
+use crate::access::{Access, Rights, Transaction, Translation};
 use crate::cache::{Caches, Pages, Parts, Space, Structures, untagged};
 use crate::context::Context;
 use crate::fault::{Fault, TranslationFault, stage1};
@@ -76,8 +76,9 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
                     .stage2
                     .as_ref()
                     .expect("split-stage ATS is for nested streams");
-                failing.policy = Policy::stage2(stage2);
+                // An address beyond the IAS is a fault of stage 1, of which STE.S2R says nothing.
                 within_ias(self.features, address)?;
+                failing.policy = Policy::stage2(stage2);
                 let mut walker = Walker {
                     memory: self.memory,
                     pages,
@@ -94,8 +95,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
 
     /// An ATS translation request: Arm IHI 0070, 3.9.1.2 "Responses to ATS Translation Requests", STE.EATS, 5.5, 13.6.
     ///
-    /// The access of the transaction says the privilege that is asked for; what else it says only F_BAD_ATS_TREQ tells. That is the only
-    /// event, unless SMMU_CR2.REC_CFG_ATS has configuration errors recorded.
+    /// F_BAD_ATS_TREQ is the only event, unless SMMU_CR2.REC_CFG_ATS has configuration errors recorded.
     pub(crate) fn ats_request(&mut self, transaction: &Transaction) -> (AtsReply, Option<Failure>) {
         let mut failing = Failing::new(transaction);
         let denied = Failure {
@@ -135,6 +135,7 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
             Err(fault) => return aborted(fault, transaction.access),
         };
         failing.access = stream.overridden(failing.access);
+        let asked = Asked::of(stream, transaction.access);
         let mut stages = Stages::new(false, self.memory, self.features, contexts, levels, pages);
         let answer = match (stream.config, stream.ats) {
             (Config::Abort, _) => return (AtsReply::UnsupportedRequest, None),
@@ -142,25 +143,83 @@ impl<M: GuestMemoryBackend, C: Caches> Translator<'_, '_, M, C> {
                 return (AtsReply::UnsupportedRequest, Some(denied));
             }
             (_, Ats::Full | Ats::Off) => stages
-                .staged(transaction, stream, Rights::NONE, &mut failing)
+                .staged(transaction, stream, asked.useful(), &mut failing)
                 .map(|(translation, _)| translation),
-            (_, Ats::SplitStage) => stages.split(transaction, stream, &mut failing),
+            (_, Ats::SplitStage) => stages.split(transaction, stream, &asked, &mut failing),
         };
         let reply = match answer {
-            Ok(translation) => AtsReply::Success(Translation {
-                rights: as_overridden(translation.rights, stream),
-                ..translation
-            }),
+            Ok(translation) => match asked.granted(translation.rights) {
+                Rights::NONE => no_access(self.features),
+                rights => AtsReply::Success(Translation {
+                    rights,
+                    ..translation
+                }),
+            },
             Err(fault) if fault.is_translation_related() && !on(Mutant::AtsFaultIsAbort) => {
-                AtsReply::Success(Translation {
-                    pa: Pa(0),
-                    page_bits: 12,
-                    rights: Rights::NONE,
-                })
+                no_access(self.features)
             }
             Err(fault) => return aborted(fault, failing.access),
         };
         (reply, None)
+    }
+}
+
+/// Success with R = W = 0, of one STU: the smallest granule (3.9.1.2).
+const fn no_access(features: &Features) -> AtsReply {
+    let page_bits = match features {
+        Features { gran4k: true, .. } => 12,
+        Features { gran16k: true, .. } => 14,
+        _ => 16,
+    };
+    AtsReply::Success(Translation {
+        pa: Pa(0),
+        page_bits,
+        rights: Rights::NONE,
+    })
+}
+
+/// What a request asks for, and the STE's overrides of it: 13.7.1 "Permission attributes granted in ATS Translation Completions".
+struct Asked {
+    execute: bool,
+    privileged: bool,
+    /// The privilege whose rights are granted, after STE.PRIVCFG.
+    effective: bool,
+    /// STE.INSTCFG, where it overrides.
+    instruction: Option<bool>,
+}
+
+impl Asked {
+    fn of(stream: &Stream, access: Access) -> Self {
+        Asked {
+            execute: access.instruction,
+            privileged: access.privileged,
+            effective: stream.privileged.unwrap_or(access.privileged),
+            instruction: stream.instruction,
+        }
+    }
+
+    /// The rights of which one at least leads to a grant. Where stage 1 has none of them, stage 2 is not asked (3.9.1.2).
+    const fn useful(&self) -> Rights {
+        let read = match self.instruction {
+            Some(true) => 4,
+            _ => 1,
+        };
+        Rights((read | 2) << (3 * self.effective as u8))
+    }
+
+    /// What is granted to the privilege that asked, out of what a translation allows.
+    const fn granted(&self, allowed: Rights) -> Rights {
+        let allowed = allowed.0 >> (3 * self.effective as u8);
+        let (read, write, execute) = (allowed & 1, allowed >> 1 & 1, allowed >> 2 & 1);
+        let (read, execute) = match self.instruction {
+            // To execute is to read: what is execute-only grants nothing.
+            None => (read, read & execute),
+            // Reads and instruction fetches are all one or all the other.
+            Some(true) => (execute, execute),
+            Some(false) => (read, read),
+        };
+        let execute = execute & self.execute as u8;
+        Rights((read | write << 1 | execute << 2) << (3 * self.privileged as u8))
     }
 }
 
@@ -188,6 +247,7 @@ where
         &mut self,
         transaction: &Transaction,
         stream: &Stream,
+        asked: &Asked,
         failing: &mut Failing,
     ) -> Result<Translation, Fault> {
         let Stages {
@@ -218,7 +278,10 @@ where
                 (first.ipa, first.page_bits, first.rights)
             }
         };
-        let second = walker.stage2(stage2, ipa, Class::In, Rights::NONE)?;
+        if !rights.meets(asked.useful()) {
+            return Err(stage1(TranslationFault::Permission));
+        }
+        let second = walker.stage2(stage2, ipa, Class::In, asked.useful())?;
         Ok(Translation {
             pa: Pa(match on(Mutant::SplitStageGivesPa) {
                 true => second.address(ipa),
@@ -228,22 +291,4 @@ where
             rights: rights.and(second.rights),
         })
     }
-}
-
-/// The rights that accesses have after STE.{PRIVCFG,INSTCFG}, by what they are before: 13.7 "PCIe permission attribute interpretation".
-fn as_overridden(rights: Rights, stream: &Stream) -> Rights {
-    let unprivileged = rights.0 & Rights::UNPRIVILEGED.0;
-    let privileged = rights.0 >> 3;
-    let (unprivileged, privileged) = match stream.privileged {
-        None => (unprivileged, privileged),
-        Some(false) => (unprivileged, unprivileged),
-        Some(true) => (privileged, privileged),
-    };
-    let of_one = |rights: u8| match stream.instruction {
-        None => rights,
-        // Reads, bit 0, and instruction fetches, bit 2, are all one or all the other.
-        Some(false) => rights & 3 | (rights & 1) << 2,
-        Some(true) => rights & 6 | rights >> 2 & 1,
-    };
-    Rights(of_one(unprivileged) | of_one(privileged) << 3)
 }

@@ -31,8 +31,10 @@ use crate::tables::Tables;
 pub struct Space {
     /// Of which machine.
     pub vmid: Vmid,
-    /// Which of its address spaces. Global entries are found from every one of the same VMID.
+    /// Which of its address spaces. Global entries are found from every one of the same VMID and ASET.
     pub asid: Asid,
+    /// CD.ASET. Entries that are not global are found whichever it is (3.17.1 "The Global flag in the translation table descriptor").
+    pub aset: bool,
 }
 
 impl Space {
@@ -42,6 +44,7 @@ impl Space {
         Space {
             vmid: if untagged { Vmid(0) } else { stream.vmid },
             asid: context.asid,
+            aset: context.aset,
         }
     }
 }
@@ -55,7 +58,7 @@ pub struct Leaf {
     pub page_bits: u8,
     /// Rights of the whole walk, of all stages that this entry combines.
     pub rights: Rights,
-    /// nG = 0: belongs to every ASID of the VMID.
+    /// nG = 0: belongs to every ASID of the VMID, with the same ASET.
     pub global: bool,
     /// Log2 of the bytes of stage 1's page, which an invalidation by address names; for stage-2 translations, of their own page.
     pub named_bits: u8,

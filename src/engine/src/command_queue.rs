@@ -29,8 +29,15 @@ pub enum CommandError {
 enum ErrorReport {
     /// GERROR.CMDQ_ERR, acknowledged by GERRORN: the main queue.
     Global,
-    /// Bits of the queue's own PROD and CONS: an enhanced command queue (6.3.42 SMMU_ECMDQ_PROD).
-    Own { err: bool, errack: bool },
+    /// Bits of the queue's own PROD and CONS: an enhanced command queue (3.5.6 "Enhanced Command queue interfaces").
+    Own {
+        /// PROD.EN, and at once CONS.ENACK.
+        enabled: bool,
+        /// CONS.ERR.
+        err: bool,
+        /// PROD.ERRACK.
+        errack: bool,
+    },
 }
 
 /// SMMU_CMDQ_{BASE,PROD,CONS}, or those of an enhanced command queue.
@@ -52,7 +59,7 @@ pub struct CommandQueue {
 pub enum Stopped {
     /// Every command was consumed.
     Empty,
-    /// CR0.CMDQEN is 0.
+    /// CR0.CMDQEN is 0, or PROD.EN of an enhanced queue.
     Disabled,
     /// The command at CONS has an error that software has not acknowledged.
     Error(CommandError),
@@ -72,10 +79,11 @@ impl CommandQueue {
         }
     }
 
-    /// An enhanced command queue, which reports errors in its own registers.
+    /// An enhanced command queue, which is enabled and reports errors in its own registers.
     pub fn enhanced(base: u64, log2size: u8) -> Self {
         CommandQueue {
             report: ErrorReport::Own {
+                enabled: false,
                 err: false,
                 errack: false,
             },
@@ -83,27 +91,43 @@ impl CommandQueue {
         }
     }
 
-    /// Software has written commands up to `prod` (index and wrap bit; for an enhanced queue ERRACK is bit 23).
+    /// Software has written commands up to `prod` (index and wrap bit; for an enhanced queue ERRACK is bit 23, and EN bit 31).
     pub fn set_prod(&mut self, prod: u32) {
         self.ring.set_prod(prod);
-        if let ErrorReport::Own { errack, .. } = &mut self.report {
+        if let ErrorReport::Own {
+            enabled, errack, ..
+        } = &mut self.report
+        {
             *errack = prod >> 23 & 1 == 1;
+            *enabled = prod >> 31 == 1;
         }
     }
 
-    /// CONS: index and wrap bit, and the last error (for the main queue in bits 30:24, for an enhanced one ERR in bit 23 and the
-    /// reason in bits 26:24).
+    /// CONS: index and wrap bit, and the last error (for the main queue in bits 30:24, for an enhanced one ERR in bit 23, the reason in
+    /// bits 26:24, and ENACK in bit 31).
     pub fn cons(&self) -> u32 {
         let reason = self.error.map_or(0, |error| error as u32) << 24;
-        let err = matches!(self.report, ErrorReport::Own { err: true, .. });
-        self.ring.cons | reason | u32::from(err) << 23
+        let own = match self.report {
+            ErrorReport::Global => 0,
+            ErrorReport::Own { enabled, err, .. } => {
+                u32::from(err) << 23 | u32::from(enabled) << 31
+            }
+        };
+        self.ring.cons | reason | own
+    }
+
+    fn is_enabled<M>(&self, smmu: &Smmu<M>) -> bool {
+        match self.report {
+            ErrorReport::Global => smmu.registers().cmdqen,
+            ErrorReport::Own { enabled, .. } => enabled,
+        }
     }
 
     /// Whether an error keeps this queue from being consumed.
     fn is_stuck<M>(&self, smmu: &Smmu<M>) -> bool {
         match self.report {
             ErrorReport::Global => smmu.gerror().is_active(GlobalError::CommandQueue),
-            ErrorReport::Own { err, errack } => err != errack,
+            ErrorReport::Own { err, errack, .. } => err != errack,
         }
     }
 
@@ -111,7 +135,10 @@ impl CommandQueue {
         self.error = Some(error);
         match &mut self.report {
             ErrorReport::Global => smmu.activate(GlobalError::CommandQueue),
-            ErrorReport::Own { err, errack } => *err = !*errack,
+            ErrorReport::Own { err, errack, .. } => {
+                *err = !*errack;
+                smmu.activate(GlobalError::EnhancedCommandQueue);
+            }
         }
         Stopped::Error(error)
     }
@@ -122,7 +149,7 @@ impl CommandQueue {
         smmu: &Smmu<M>,
         endpoints: &E,
     ) -> Stopped {
-        if !smmu.registers().cmdqen {
+        if !self.is_enabled(smmu) {
             return Stopped::Disabled;
         }
         if self.is_stuck(smmu) && !on(Mutant::ErrorDoesNotStop) {
@@ -196,7 +223,7 @@ impl CommandQueue {
                 };
                 smmu.stalls().resume(sid, stag, response);
             }
-            Command::StallTerm { sid } => smmu.stalls().terminate(sid),
+            Command::StallTerm { sid } => smmu.terminate_stalls(sid),
             // Hints, and answers to requests that nobody makes here.
             Command::PrefetchConfig { .. }
             | Command::PrefetchAddr { .. }
@@ -233,12 +260,14 @@ impl CommandQueue {
             return Some(Stopped::Waiting);
         }
         self.sync = None;
+        smmu.retry_unrecorded();
         match signal {
             SyncSignal::None | SyncSignal::Sev => {}
-            SyncSignal::Irq { address: 0, .. } => smmu.signal_sync(),
             SyncSignal::Irq { address, data } => {
-                let written = smmu.memory().write_obj(data.to_le(), GuestAddress(address));
-                if written.is_err() {
+                // The wire is for whoever listens to it, with an MSI or without.
+                smmu.signal_sync();
+                let at = GuestAddress(smmu.features().cut_to_oas(address));
+                if address != 0 && smmu.memory().write_obj(data.to_le(), at).is_err() {
                     smmu.activate(GlobalError::CommandQueueMsiAbort);
                 }
             }

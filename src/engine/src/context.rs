@@ -27,6 +27,8 @@ pub(crate) struct Unacceptable;
 pub struct Context {
     /// CD.ASID.
     pub asid: Asid,
+    /// CD.ASET.
+    pub aset: bool,
     /// TTB0's and TTB1's; `None` where CD.EPDx forbids walks.
     pub regions: [Option<Region>; 2],
     /// CD.TBI0 and CD.TBI1.
@@ -124,6 +126,7 @@ impl Context {
         ];
         Ok(Context {
             asid: Asid(word.asid()),
+            aset: word.aset(),
             regions,
             tbi: [word.tbi0(), word.tbi1()],
             oa_bits,

@@ -12,6 +12,21 @@ use crate::queue::Ring;
 /// Bit 31 of PROD (OVFLG) and of CONS (OVACKFLG).
 const OVERFLOW: u32 = 1 << 31;
 
+/// What besides space makes the queue writable: Arm IHI 0070, 7.2.1 "Recording of events and conditions for writing to the Event queue".
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gate {
+    /// SMMU_CR0.EVENTQEN.
+    pub(crate) enabled: bool,
+    /// EVENTQ_ABT_ERR has not been acknowledged.
+    pub(crate) aborted: bool,
+}
+
+impl Gate {
+    const fn is_open(self) -> bool {
+        self.enabled && !self.aborted
+    }
+}
+
 /// SMMU_EVENTQ_{BASE,PROD,CONS}, and stall records that wait for space.
 #[derive(Debug, Default)]
 pub struct EventQueue {
@@ -51,7 +66,14 @@ impl EventQueue {
         self.ovflg != self.ovackflg
     }
 
-    /// Takes a record. One of a stalled transaction is never lost; another is, if the queue is full, and then the queue overflows.
+    /// Lies elsewhere from now on, and is empty; records that wait stay.
+    pub(crate) fn replace(&mut self, queue: EventQueue) {
+        let waiting = std::mem::take(&mut self.waiting);
+        *self = EventQueue { waiting, ..queue };
+    }
+
+    /// Takes a record. One of a stalled transaction is never lost; another is, if the queue is not writable, and if that is because it
+    /// is full, then it overflows.
     ///
     /// # Errors
     /// [`ExternalAbort`] if a record could not be written: EVENTQ_ABT_ERR.
@@ -59,10 +81,14 @@ impl EventQueue {
         &mut self,
         memory: &M,
         event: Event,
+        gate: Gate,
     ) -> Result<(), ExternalAbort> {
         if event.word1.stall() && !on(Mutant::StallRecordLost) {
             self.waiting.push_back(event);
-            return self.drain(memory);
+            return self.drain(memory, gate);
+        }
+        if !gate.enabled {
+            return Ok(());
         }
         if self.ring.is_full() {
             if !self.overflowed() || on(Mutant::OverflowTwice) {
@@ -70,18 +96,32 @@ impl EventQueue {
             }
             return Ok(());
         }
+        if gate.aborted {
+            return Ok(());
+        }
         self.write(memory, event)
     }
 
-    /// Writes the stall records that waited, as far as there is space.
-    pub(crate) fn drain<M: GuestMemoryBackend>(&mut self, memory: &M) -> Result<(), ExternalAbort> {
-        while !self.ring.is_full() {
+    /// Writes the stall records that waited, as far as the queue is writable.
+    pub(crate) fn drain<M: GuestMemoryBackend>(
+        &mut self,
+        memory: &M,
+        gate: Gate,
+    ) -> Result<(), ExternalAbort> {
+        while gate.is_open() && !self.ring.is_full() {
             let Some(event) = self.waiting.pop_front() else {
                 break;
             };
             self.write(memory, event)?;
         }
         Ok(())
+    }
+
+    /// The stall records that wait and are so: they will not be written.
+    pub(crate) fn take_waiting(&mut self, are: impl Fn(&Event) -> bool) -> VecDeque<Event> {
+        let (taken, left) = self.waiting.drain(..).partition(are);
+        self.waiting = left;
+        taken
     }
 
     fn write<M: GuestMemoryBackend>(

@@ -33,7 +33,7 @@ pub struct Features {
     pub st_level2: bool,
     /// SMMU_IDR0.CD2L: two-level CD tables.
     pub cd2l: bool,
-    /// SMMU_IDR0.ATS.
+    /// SMMU_IDR0.ATS. Split-stage ATS comes with both stages (NS1ATS = 0); what comes translated has no PASID (SMMU_IDR3.PASIDTT = 0).
     pub ats: bool,
     /// SMMU_IDR0.ATSRECERR: SMMU_CR2.REC_CFG_ATS exists.
     pub atsrecerr: bool,
@@ -124,6 +124,15 @@ impl Features {
     /// Whether an address needs no more bits than this SMMU puts on the bus.
     pub(crate) fn within_oas(&self, address: u64) -> bool {
         fits(address, self.oas)
+    }
+
+    /// An address without the bits that this SMMU does not put on the bus.
+    pub(crate) const fn cut_to_oas(&self, address: u64) -> u64 {
+        if self.oas >= 64 {
+            address
+        } else {
+            address & ((1 << self.oas) - 1)
+        }
     }
 }
 

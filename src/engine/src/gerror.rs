@@ -10,6 +10,8 @@ pub enum GlobalError {
     EventQueueAbort = 1 << 2,
     /// MSI_CMDQ_ABT_ERR: the MSI of a CMD_SYNC could not be written.
     CommandQueueMsiAbort = 1 << 4,
+    /// CMDQP_ERR: an enhanced command queue has an error; see its own CONS.
+    EnhancedCommandQueue = 1 << 9,
 }
 
 /// SMMU_GERROR and SMMU_GERRORN.

@@ -7,6 +7,7 @@ mod broadcast;
 pub mod cache;
 mod command_queue;
 mod context;
+mod control;
 mod endpoints;
 mod event_queue;
 mod fault;

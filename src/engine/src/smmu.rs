@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::features::Features;
 use crate::gerror::{Gerror, GlobalError};
 use crate::ids::Stag;
-use crate::layout::{Event, Response};
+use crate::layout::Response;
 use crate::mutant::{Mutant, on};
 use crate::registers::Registers;
 use crate::stall::Stalls;
@@ -83,13 +83,7 @@ impl<M> Smmu<M> {
 
     /// The registers as they are.
     pub fn registers(&self) -> Registers {
-        *locked(&self.registers)
-    }
-
-    /// Sets the registers. Transactions that begin after this returns see them; so do their caches, which are emptied.
-    pub fn configure(&self, registers: Registers) {
-        *locked(&self.registers) = registers;
-        self.broadcast.publish(REGISTERS_CHANGED);
+        *self.registers_mut()
     }
 
     /// A translation unit for one device thread, with the [`Fast`] caches.
@@ -110,16 +104,23 @@ impl<M> Smmu<M> {
 
     /// SMMU_GERROR and SMMU_GERRORN.
     pub fn gerror(&self) -> Gerror {
-        *locked(&self.gerror)
-    }
-
-    /// Software writes SMMU_GERRORN.
-    pub fn acknowledge(&self, gerrorn: u32) {
-        locked(&self.gerror).acknowledge(gerrorn);
+        *self.gerror_mut()
     }
 
     pub(crate) fn activate(&self, error: GlobalError) {
-        locked(&self.gerror).activate(error);
+        self.gerror_mut().activate(error);
+    }
+
+    pub(crate) fn registers_mut(&self) -> MutexGuard<'_, Registers> {
+        locked(&self.registers)
+    }
+
+    pub(crate) fn gerror_mut(&self) -> MutexGuard<'_, Gerror> {
+        locked(&self.gerror)
+    }
+
+    pub(crate) fn events(&self) -> MutexGuard<'_, EventQueue> {
+        locked(&self.events)
     }
 
     pub(crate) fn stalls(&self) -> MutexGuard<'_, Stalls> {
@@ -147,12 +148,7 @@ impl<M> Smmu<M> {
 
     /// Reads the event queue's registers.
     pub fn event_queue<R>(&self, read: impl FnOnce(&EventQueue) -> R) -> R {
-        read(&locked(&self.events))
-    }
-
-    /// Places the event queue, empty.
-    pub fn set_event_queue(&self, queue: EventQueue) {
-        *locked(&self.events) = queue;
+        read(&self.events())
     }
 }
 
@@ -180,17 +176,6 @@ impl<M: GuestMemoryBackend> Smmu<M> {
         }
     }
 
-    /// Software writes SMMU_EVENTQ_CONS; records of stalled transactions that waited for space are written.
-    pub fn set_event_queue_cons(&self, cons: u32) {
-        let mut events = locked(&self.events);
-        events.set_cons(cons);
-        let drained = events.drain(&self.memory);
-        drop(events);
-        if drained.is_err() {
-            self.activate(GlobalError::EventQueueAbort);
-        }
-    }
-
     /// Ends a transaction as its fault and software's choices say: Arm IHI 0070, 3.12 "Fault models, recording and reporting".
     pub(crate) fn refuse(
         &self,
@@ -205,8 +190,7 @@ impl<M: GuestMemoryBackend> Smmu<M> {
         } = failure;
         let related = fault.is_translation_related();
         let stag = if related && policy.stall {
-            // Without a free tag the transaction is terminated and recorded instead.
-            self.stalls().hold(transaction.sid)
+            self.stall(transaction)
         } else {
             None
         };
@@ -227,9 +211,7 @@ impl<M: GuestMemoryBackend> Smmu<M> {
         } else {
             None
         };
-        if let Some(event) = event
-            && (registers.eventqen || stag.is_some())
-        {
+        if let Some(event) = event {
             self.record(event);
         }
         let outcome = match stag {
@@ -238,13 +220,5 @@ impl<M: GuestMemoryBackend> Smmu<M> {
             None => Outcome::Abort,
         };
         Refusal { outcome, event }
-    }
-
-    /// Puts a record into the event queue.
-    pub(crate) fn record(&self, event: Event) {
-        let written = locked(&self.events).record(&self.memory, event);
-        if written.is_err() {
-            self.activate(GlobalError::EventQueueAbort);
-        }
     }
 }

@@ -54,6 +54,13 @@ impl Stalls {
         }
     }
 
+    /// SMMUEN becomes 0.
+    pub(crate) fn terminate_all(&mut self) {
+        for held in self.held.values_mut() {
+            held.answer.get_or_insert(Response::Abort);
+        }
+    }
+
     /// The answer, once there is one; the tag is free again.
     pub(crate) fn take(&mut self, Stag(stag): Stag) -> Option<Response> {
         let answer = self.held.get(&stag)?.answer?;

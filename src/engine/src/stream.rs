@@ -39,7 +39,7 @@ pub enum DefaultSubstream {
 /// The S1 fields of an STE, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CdTable {
-    /// STE.S1ContextPtr: an IPA when stage 2 translates.
+    /// STE.S1ContextPtr, aligned to the table: an IPA when stage 2 translates.
     pub pointer: u64,
     /// STE.S1Fmt; linear if there are no substreams.
     pub format: CdTableFormat,
@@ -113,7 +113,7 @@ impl Stream {
     ) -> Result<Self, Fault> {
         let address = ste_address(memory, features, registers, levels, sid)?;
         if !features.within_oas(address) {
-            return Err(Fault::SteFetch(address));
+            return Err(beyond(features, address));
         }
         let words = memory
             .words(address)
@@ -146,6 +146,11 @@ impl Stream {
         if (config.stage1() && !features.s1p) || (config.stage2() && !features.s2p) {
             return Err(Fault::BadSte);
         }
+        // S2VMID is IGNORED where nothing is tagged with it; else it is checked with stage 1 alone, too.
+        let tagged = features.s2p && (config.stage1() || config.stage2());
+        if tagged && !features.vmid16 && ste.word2.s2vmid() > 255 {
+            return Err(Fault::BadSte);
+        }
         let cds = if config.stage1() {
             Some(cd_table(ste, features)?)
         } else {
@@ -174,6 +179,11 @@ impl Stream {
     }
 }
 
+/// 3.4.3, note 5; what lies beyond the OAS is RES0 in FetchAddr (7.3.4 F_STE_FETCH).
+fn beyond(features: &Features, address: u64) -> Fault {
+    Fault::SteFetch(features.cut_to_oas(address))
+}
+
 fn ste_address<M: GuestMemoryBackend>(
     memory: &mut Words<'_, M>,
     features: &Features,
@@ -186,18 +196,22 @@ fn ste_address<M: GuestMemoryBackend>(
     if !fits(sid, log2size) {
         return Err(Fault::BadStreamId);
     }
-    // SMMU_STRTAB_BASE: bits below the size of the (level-1) table are taken as 0.
-    let aligned = |bits: u8| registers.strtab_base >> bits << bits;
+    // SMMU_STRTAB_BASE: bits below the size of the (level-1) table are taken as 0; the size is the one written, whatever SIDSIZE is.
+    let written = registers.strtab_log2size.min(63);
+    let aligned = |bits: u8| match bits {
+        64.. => 0,
+        bits => registers.strtab_base >> bits << bits,
+    };
     match registers.strtab_format {
         StreamTableFormat::TwoLevel { split } if features.st_level2 => {
             // SMMU_STRTAB_BASE_CFG.SPLIT: reserved values behave as 6.
             let split = if matches!(split, 8 | 10) { split } else { 6 };
-            let base = aligned(log2size.saturating_sub(split).saturating_add(3).max(6));
+            let base = aligned(written.saturating_sub(split).saturating_add(3).max(6));
             let address = base + (sid >> split) * 8;
             let known = levels.as_ref().and_then(|known| known.l1std(stream, split));
             let l1std = match known {
                 Some(l1std) => l1std,
-                None if !features.within_oas(address) => return Err(Fault::SteFetch(address)),
+                None if !features.within_oas(address) => return Err(beyond(features, address)),
                 None => memory
                     .word(address)
                     .map(L1Std::from_bits)
@@ -217,7 +231,7 @@ fn ste_address<M: GuestMemoryBackend>(
                 _ => Err(Fault::BadStreamId),
             }
         }
-        _ => Ok(aligned(log2size + 6) + sid * Ste::SIZE),
+        _ => Ok(aligned(written + 6) + sid * Ste::SIZE),
     }
 }
 
@@ -233,16 +247,23 @@ fn cd_table(ste: &Ste, features: &Features) -> Result<CdTable, Fault> {
         2 => CdTableFormat::TwoLevel { leaf_bits: 10 },
         _ => CdTableFormat::Linear,
     };
+    // Reserved, S1Fmt = 3 behaves as 0, and is legal where two levels are not.
+    let two_level = matches!(format, CdTableFormat::TwoLevel { .. });
     let illegal = cdmax > features.ssidsize
-        || (cdmax > 0 && ste.word0.s1fmt() != 0 && !features.cd2l)
+        || (two_level && !features.cd2l)
         || (ste.word1.s1stalld() && features.stall_model != StallModel::Both)
         // 3.4.3, notes 1 and 2: beyond the OAS or IAS, which are the same here.
         || !features.within_oas(ste.s1contextptr());
     if illegal {
         return Err(Fault::BadSte);
     }
+    // S1ContextPtr bits within the table's size are RES0, and taken as 0: otherwise CDs beyond the table might be fetched.
+    let table_bits = match format {
+        CdTableFormat::Linear => cdmax + 6,
+        CdTableFormat::TwoLevel { leaf_bits } => (cdmax + 3).saturating_sub(leaf_bits).max(6),
+    };
     Ok(CdTable {
-        pointer: ste.s1contextptr(),
+        pointer: ste.s1contextptr() >> table_bits << table_bits,
         format,
         cdmax,
         dss: match ste.word1.s1dss() {
@@ -261,7 +282,7 @@ fn stage2(ste: &Ste, features: &Features) -> Result<Stage2, Fault> {
         .ok_or(Fault::BadSte)?;
     let smallest = if granule == Granule::K64 { 12 } else { 16 };
     let t0sz = word.s2t0sz();
-    let start_level = start_level(granule, word.s2sl0()).ok_or(Fault::BadSte)?;
+    let start_level = start_level(granule, word.s2sl0(), features.oas).ok_or(Fault::BadSte)?;
     if t0sz > 39 || t0sz < smallest.max(64 - features.oas) {
         return Err(Fault::BadSte);
     }
@@ -280,7 +301,6 @@ fn stage2(ste: &Ste, features: &Features) -> Result<Stage2, Fault> {
         && !word.s2ha()
         && !word.s2hd()
         && stall_allowed
-        && (features.vmid16 || word.s2vmid() < 256)
         && fits(ste.s2ttb(), oa_bits)
         && (granule == Granule::K64 || fits(ste.s2ttb(), 48));
     if !legal {
@@ -303,11 +323,17 @@ fn stage2(ste: &Ste, features: &Features) -> Result<Stage2, Fault> {
     })
 }
 
-/// STE.S2SL0, per granule; `None` where reserved without 52-bit small granules or small tables.
-fn start_level(granule: Granule, sl0: u8) -> Option<u8> {
+/// STE.S2SL0, per granule; `None` where reserved without 52-bit small granules or small tables, and where physical addresses are too
+/// small for so high a level (Arm DDI 0487, `AArch64.S2InvalidSL`).
+fn start_level(granule: Granule, sl0: u8, oas: u8) -> Option<u8> {
     match granule {
-        Granule::K4 => 2u8.checked_sub(sl0),
-        Granule::K16 | Granule::K64 => 3u8.checked_sub(sl0).filter(|&level| level > 0),
+        Granule::K4 => 2u8.checked_sub(sl0).filter(|&level| level > 0 || oas >= 44),
+        Granule::K16 => 3u8
+            .checked_sub(sl0)
+            .filter(|&level| level > 1 || level == 1 && oas >= 42),
+        Granule::K64 => 3u8
+            .checked_sub(sl0)
+            .filter(|&level| level > 1 || level == 1 && oas >= 44),
     }
 }
 

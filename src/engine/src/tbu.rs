@@ -147,18 +147,19 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
             caches,
             ..
         } = &mut *self.tbu;
+        let transaction = transaction.as_seen();
         Translator {
             memory: &mut self.memory,
             features: smmu.features(),
             registers,
             caches,
         }
-        .translate(transaction)
-        .map_err(|failure| smmu.refuse(transaction, &failure, registers))
+        .translate(&transaction)
+        .map_err(|failure| smmu.refuse(&transaction, &failure, registers))
     }
 
-    /// An ATS translation request. `transaction.access` says the privilege asked for; whether it writes (!NW) and executes appears in
-    /// F_BAD_ATS_TREQ only.
+    /// An ATS translation request. `transaction.access` says what is asked for besides reading: writing (!NW), and with a SubstreamID
+    /// executing and privilege. The answer's rights are of that privilege alone.
     pub fn ats_request(&mut self, transaction: &Transaction) -> AtsReply {
         self.refresh();
         let Tbu {
@@ -167,15 +168,19 @@ impl<M: GuestMemoryBackend, C: Caches> Burst<'_, '_, M, C> {
             caches,
             ..
         } = &mut *self.tbu;
+        let mut transaction = *transaction;
+        if transaction.ssid.is_none() {
+            transaction.access = transaction.access.without_pasid();
+        }
         let (reply, failure) = Translator {
             memory: &mut self.memory,
             features: smmu.features(),
             registers,
             caches,
         }
-        .ats_request(transaction);
+        .ats_request(&transaction);
         if let Some(failure) = failure {
-            smmu.refuse(transaction, &failure, registers);
+            smmu.refuse(&transaction, &failure, registers);
         }
         reply
     }

@@ -118,7 +118,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
         Ok(Descriptor::from_bits(word))
     }
 
-    /// Translates `ipa` through stage 2, for an access that needs `needs`.
+    /// Translates `ipa` through stage 2, for an access that needs `needs`: one right, or any of several.
     ///
     /// # Errors
     /// Every stage-2 fault, with `class` and the address.
@@ -144,13 +144,13 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
     ) -> Result<Leaf, Fault> {
         let vm = self.pages.vm(stage2.vmid);
         if let Some(leaf) = self.pages.stage2(vm, ipa)
-            && leaf.rights.contains(needs)
+            && leaf.rights.meets(needs)
         {
             return Ok(leaf);
         }
         let leaf = self.walk2(vm, stage2, ipa, class)?;
         self.pages.keep_stage2(vm, ipa, &leaf);
-        if leaf.rights.contains(needs) {
+        if leaf.rights.meets(needs) {
             Ok(leaf)
         } else {
             Err(Fault::Translation(

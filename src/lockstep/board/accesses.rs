@@ -49,11 +49,17 @@ impl Board<'_> {
                 Answer::Unsupported { recorded: true }
             }
             AtcMiss::Refused(refusal) => {
-                // The record of a translated access has the address that it came with.
+                // The record of a translated access has the address that it came with, and no PASID: Arm IHI 0070, 3.9.1.3, for
+                // SMMU_IDR3.PASIDTT = 0.
                 let frame = refusal.event.and_then(|event| self.frame(event.input_addr));
                 if let Some(event) = refusal.event {
                     asked.address = event.input_addr;
                 }
+                asked.ssid = None;
+                asked.how = Access {
+                    write: how.write,
+                    ..Access::READ
+                };
                 answer::of_refusal(&refusal, &recorded, asked, frame.as_slice())
             }
             miss => Answer::Strange(format!("{miss:x?}, recorded {recorded:x?}")),

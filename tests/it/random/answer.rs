@@ -79,6 +79,15 @@ pub enum Kind {
 }
 
 impl Asked {
+    /// What PCIe can say of it without a PASID: 13.7.
+    pub fn without_pasid(self) -> Self {
+        Asked {
+            execute: false,
+            privileged: false,
+            ..self
+        }
+    }
+
     /// The one bit of [`Answer::Reached::rights`] that the access needs. Writes are data.
     pub fn needs(&self) -> u8 {
         let kind = match (self.write, self.execute) {

@@ -21,6 +21,10 @@ const COMMANDS: u64 = 0x1000;
 const EVENTS: u64 = 0x10_0000;
 /// Log2 of the event queue's records.
 const EVENTS_LOG2: u8 = 6;
+/// PROD.EN of an enhanced queue.
+const ENABLED: u32 = 1 << 31;
+/// CONS.ERR, and ERRACK of PROD.
+const ERR: u32 = 1 << 23;
 
 struct Queue {
     ring: CommandQueue,
@@ -45,7 +49,11 @@ impl<'s> Board<'s> {
             let base = COMMANDS + ((16 << COMMANDS_LOG2) * number as u64);
             let ring = match number {
                 0 => CommandQueue::new(base, COMMANDS_LOG2),
-                _ => CommandQueue::enhanced(base, COMMANDS_LOG2),
+                _ => {
+                    let mut ring = CommandQueue::enhanced(base, COMMANDS_LOG2);
+                    ring.set_prod(ENABLED);
+                    ring
+                }
             };
             Queue {
                 ring,
@@ -161,7 +169,7 @@ impl<'s> Board<'s> {
         if queue == 0 {
             self.smmu.acknowledge(self.smmu.gerror().gerror());
         } else {
-            it.ring.set_prod(it.prod | it.ring.cons() & 1 << 23);
+            it.ring.set_prod(it.prod | it.ring.cons() & ERR | ENABLED);
         }
     }
 
@@ -177,7 +185,7 @@ impl<'s> Board<'s> {
         let acknowledged = if queue == 0 {
             0
         } else {
-            it.ring.cons() & 1 << 23
+            it.ring.cons() & ERR | ENABLED
         };
         it.ring.set_prod(it.prod | acknowledged);
         place

@@ -49,6 +49,10 @@ pub fn untranslated(world: &World, asked: Asked) -> (Vec<Answer>, Vec<(u8, u8, u
 
 /// The answers that an access through an ATC may get: what the device has or is given, as a translated access.
 pub fn through_atc(world: &World, asked: Asked) -> Vec<Answer> {
+    let asked = match asked.ssid {
+        Some(_) => asked,
+        None => asked.without_pasid(),
+    };
     let mut given = Vec::new();
     let judge = Judge::new(world, asked, View::Atc);
     for ste in stes(world, asked.sid, View::Atc) {
@@ -63,9 +67,11 @@ pub fn through_atc(world: &World, asked: Asked) -> Vec<Answer> {
             answers.push(given);
             continue;
         };
+        // 3.9.1.3: it comes back without a PASID (SMMU_IDR3.PASIDTT = 0).
         let asked = Asked {
             address: pa,
-            ..asked
+            ssid: None,
+            ..asked.without_pasid()
         };
         for ste in stes(world, asked.sid, View::Smmu) {
             let judge = Judge::new(world, asked, View::Smmu);
@@ -155,20 +161,20 @@ impl<'w> Judge<'w> {
         }
         match ste.config {
             4 => answers.push(self.identity(ste)),
-            6 => self.stage2_alone(ste, answers),
+            6 => self.stage2_alone(ste, false, answers),
             _ => match self.cd_index(device, ste) {
                 Err(fault) => answers.push(self.fault(fault, Some(ste), None)),
                 Ok(None) if ste.config == 5 => answers.push(self.identity(ste)),
-                Ok(None) => self.stage2_alone(ste, answers),
+                Ok(None) => self.stage2_alone(ste, split_stage, answers),
                 Ok(Some(index)) => self.contexts(device, ste, index, split_stage, answers),
             },
         }
     }
 
     /// Without stage 1 the address is an IPA, if it fits the IAS: 3.4.
-    fn stage2_alone(&self, ste: &Ste, answers: &mut Vec<Answer>) {
+    fn stage2_alone(&self, ste: &Ste, split_stage: bool, answers: &mut Vec<Answer>) {
         match self.asked.address >> 52 {
-            0 => self.stage2_of(ste, self.asked.address, ALL, 64, answers),
+            0 => self.stage2_of(ste, (self.asked.address, ALL, 64), split_stage, answers),
             _ => answers.push(self.fault(Fault::Stage1(Kind::AddrSize), Some(ste), None)),
         }
     }
@@ -198,19 +204,20 @@ impl<'w> Judge<'w> {
         }
         let mut answers = Vec::new();
         self.stream(device, ste, ste.eats == 2, &mut answers);
-        if ste.eats == 2 {
-            // An SMMU may spare a device the IPAs that stage 2 will not let it use.
-            let mut both = Vec::new();
-            self.stream(device, ste, false, &mut both);
-            answers.extend(
-                both.into_iter()
-                    .filter(|answer| !matches!(answer, Answer::Reached { .. })),
-            );
-        }
         given.extend(answers.into_iter().map(|answer| match answer {
-            Answer::Reached { .. } => answer,
+            Answer::Reached { rights, .. } if self.is_granted(rights) => answer,
             _ => Answer::NoTranslation { record: None },
         }));
+    }
+
+    /// 13.7: to execute is granted with the right to read only.
+    fn is_granted(&self, rights: Option<u8>) -> bool {
+        let reads = Asked {
+            execute: false,
+            ..self.asked
+        };
+        let executes = self.asked.execute && !self.asked.write;
+        !executes || rights.is_none_or(|rights| rights & reads.needs() != 0)
     }
 
     /// A translated access, where ATSCHK is on: 3.9.1, 13.6.3.
@@ -218,10 +225,10 @@ impl<'w> Judge<'w> {
         match ste {
             Ok(ste) if ste.valid && ste.config != 0 => match ste.eats {
                 0 => answers.push(self.fault(Fault::Forbidden, None, None)),
-                2 => self.stage2_of(&ste, self.asked.address, ALL, 64, answers),
+                2 => self.stage2_of(&ste, (self.asked.address, ALL, 64), false, answers),
                 _ => answers.push(given),
             },
-            // 5.2, STE.V: no record; and the same where there is no STE to be found.
+            // 3.9.1.3: no record without SMMU_CR2.REC_CFG_ATS, for an STE that is invalid or is not to be found.
             _ => answers.push(Answer::Refused {
                 razwi: false,
                 record: None,

@@ -76,7 +76,7 @@ pub fn illegal(what: u8) -> [u64; 2] {
     const SSEC: u64 = 1 << 10;
     const CS: u64 = 3 << 12;
     const TG: u64 = 1 << 10;
-    // 4.1.6: those that name a stream have SSec, for the Secure queue alone. 4.4.1: TG without NUM, SCALE and TTL is reserved.
+    // 4.1.6: those that have SSec have it for the Secure queue alone; CMD_ATC_INV has none (4.5.1). 4.4.1: TG without NUM, SCALE and TTL is reserved.
     const ALL: [[u64; 2]; 22] = [
         [0x01 | SSEC, 0],
         [0x02 | SSEC, 0],
@@ -91,7 +91,7 @@ pub fn illegal(what: u8) -> [u64; 2] {
         [0x21, 0],
         [0x22, 0],
         [0x23, 0],
-        [0x40 | SSEC, 0],
+        [0x40, 63],
         [0x40, 53],
         [0x41, 0],
         [0x44 | SSEC, 0],

@@ -47,8 +47,8 @@ impl Counts {
 enum Tag {
     /// A stage-1 or combined translation of one ASID.
     Space(Vmid, Asid),
-    /// One of every ASID.
-    Global(Vmid),
+    /// One of every ASID with this ASET.
+    Global(Vmid, bool),
     /// A stage-2 translation.
     Stage2(Vmid),
 }
@@ -56,7 +56,7 @@ enum Tag {
 impl Tag {
     const fn vmid(self) -> Vmid {
         match self {
-            Tag::Space(vmid, _) | Tag::Global(vmid) | Tag::Stage2(vmid) => vmid,
+            Tag::Space(vmid, _) | Tag::Global(vmid, _) | Tag::Stage2(vmid) => vmid,
         }
     }
 }
@@ -225,7 +225,7 @@ impl Caches for Exact {
             Command::TlbiNhAll { vmid } => {
                 let any = on(Mutant::B61NhAllAnyVmid);
                 self.forget_context(|tag| {
-                    let spared = on(Mutant::NhAllSparesGlobal) && matches!(tag, Tag::Global(_));
+                    let spared = on(Mutant::NhAllSparesGlobal) && matches!(tag, Tag::Global(..));
                     (any || tag.vmid() == vmid) && !matches!(tag, Tag::Stage2(_)) && !spared
                 });
             }
@@ -245,8 +245,11 @@ impl Caches for Exact {
                 hint,
             } => {
                 let spared = on(Mutant::NhVaSparesGlobal);
-                let dead =
-                    |tag| tag == Tag::Space(vmid, asid) || (tag == Tag::Global(vmid) && !spared);
+                let dead = |tag| match tag {
+                    Tag::Space(..) => tag == Tag::Space(vmid, asid),
+                    Tag::Global(of, _) => of == vmid && !spared,
+                    Tag::Stage2(_) => false,
+                };
                 self.forget(leaf, dead, Span::new(address.0, hint));
             }
             Command::TlbiNhVaa {

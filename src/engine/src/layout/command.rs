@@ -28,6 +28,13 @@ pub struct RangeHint {
 }
 
 impl RangeHint {
+    /// TG with NUM, SCALE and TTL all 0 is a single page without a level, which software writes with TG = 0. TTL = 1 with the 16 KiB
+    /// granule counts as 0. CERROR_ILL where range invalidation is implemented: 4.4.1.1 "Range-based invalidation and level hint".
+    pub(crate) const fn is_reserved(self) -> bool {
+        let no_level = self.ttl == 0 || (self.tg == 2 && self.ttl == 1);
+        self.tg != 0 && no_level && self.num == 0 && self.scale == 0
+    }
+
     /// Bytes from the command's address on that are invalidated, saturated: (NUM+1) * 2^SCALE * granule.
     /// `None` for a single address, which hits whatever entry covers it.
     pub fn bytes(self) -> Option<u64> {
@@ -46,7 +53,7 @@ impl RangeHint {
 pub enum SyncSignal {
     /// Nothing; software polls CONS.
     None,
-    /// An MSI write of `data` to `address`, or the wired interrupt when the address is 0.
+    /// The wired interrupt; and unless the address is 0, an MSI write of `data` to `address`.
     Irq {
         /// MSIAddress.
         address: u64,

@@ -137,7 +137,8 @@ pub struct EventWord1 {
     __: u32,
 }
 
-/// Bits 127:64 of F_BAD_ATS_TREQ: what the translation request asked for. 7.3.6: Span in 67:64; R, W, X and Priv from 95 down.
+/// Bits 127:64 of F_BAD_ATS_TREQ: what the translation request asked for. Span in 67:64; R, W, X and Priv from 95 down: 7.3.6 names the
+/// fields in its text, their places only in a figure, and nothing else at hand confirms them.
 #[bitfield(u64)]
 #[derive(PartialEq, Eq)]
 pub struct AtsRequestWord1 {

@@ -50,7 +50,9 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
                     return Err(Fault::BadSubstreamId);
                 }
                 let within = u64::from(index) & ((1 << leaf_bits) - 1);
-                l1cd.l2_table() + within * Cd::SIZE
+                // Leaves are aligned to their size: with 64 KiB, bits 15:12 of L2Ptr are RES0 (STE.S1Fmt).
+                let leaf = l1cd.l2_table() >> (leaf_bits + 6) << (leaf_bits + 6);
+                leaf + within * Cd::SIZE
             }
         };
         let address = self.structure_address(features, stream, slot, failing)?;

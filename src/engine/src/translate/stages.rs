@@ -102,7 +102,7 @@ pub(crate) fn region(context: &Context, va: u64) -> Result<Option<&Region>, Faul
 }
 
 impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
-    /// Where an STE and a CD lead to; without a CD, stage 1 is skipped. `absent`: the TLB has been looked in, in vain.
+    /// Where an STE and a CD lead to, for an access that needs one right of `needs`; without a CD, stage 1 is skipped. `absent`: the TLB has been looked in, in vain.
     #[inline(always)]
     pub(super) fn along(
         &mut self,
@@ -144,7 +144,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
         let region = region(context, va)?;
         let space = self.pages.space(Space::of(stream, context));
         if !absent && let Some(leaf) = self.pages.translation(space, untagged(va)) {
-            if leaf.rights.contains(needs) {
+            if leaf.rights.meets(needs) {
                 return Ok(leaf);
             }
             if on(Mutant::B62CombinedPermission) {
@@ -169,7 +169,7 @@ impl<M: GuestMemoryBackend, P: Pages> Walker<'_, '_, M, P> {
     ) -> Result<Leaf, Fault> {
         let stage2 = stream.stage2.as_ref();
         let first = self.stage1(space, context, region, stage2, untagged(va))?;
-        if !first.rights.contains(needs) {
+        if !first.rights.meets(needs) {
             return Err(stage1(TranslationFault::Permission));
         }
         let page = match stage2 {

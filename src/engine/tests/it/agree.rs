@@ -270,6 +270,7 @@ fn owner_numbers_run_out_without_harm() {
     let space = |asid| Space {
         vmid: Vmid(3),
         asid: Asid(asid),
+        aset: false,
     };
     let leaf = |base| Leaf {
         base,

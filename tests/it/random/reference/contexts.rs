@@ -132,8 +132,9 @@ impl Judge<'_> {
                 Ok(found) if self.asked.needs() & found.rights == 0 => {
                     answers.push(self.fault(Fault::Stage1(Kind::Permission), Some(ste), Some(cd)));
                 }
-                Ok(found) if ste.stage2() && !split_stage => {
-                    self.stage2_of(ste, found.output, found.rights, found.bits, answers);
+                Ok(found) if ste.stage2() => {
+                    let first = (found.output, found.rights, found.bits);
+                    self.stage2_of(ste, first, split_stage, answers);
                 }
                 Ok(found) => answers.push(Answer::Reached {
                     pa: found.output,

@@ -130,13 +130,13 @@ impl Judge<'_> {
         can
     }
 
-    /// What stage 2 makes of an access's own address.
+    /// What stage 2 makes of an access's own address, and of what stage 1 says. To a split-stage request it gives its rights, and the IPA
+    /// stays (13.6.3); where it maps nothing, no rights are given (3.9.1.2).
     pub(super) fn stage2_of(
         &self,
         ste: &Ste,
-        ipa: u64,
-        rights: u8,
-        bits: u8,
+        (ipa, rights, bits): (u64, u8, u8),
+        split_stage: bool,
         answers: &mut Vec<Answer>,
     ) {
         for found in self.stage2(ste.vm, ipa) {
@@ -148,7 +148,7 @@ impl Judge<'_> {
                     None,
                 ),
                 Ok(found) => Answer::Reached {
-                    pa: found.output,
+                    pa: if split_stage { ipa } else { found.output },
                     rights: Some(found.rights & rights),
                     bits: found.bits.min(bits),
                 },

@@ -107,19 +107,30 @@ impl Walked<'_> {
     }
 }
 
+/// Whose entries, and whose are found beside them.
+#[derive(Clone, Copy)]
+pub(super) struct Owner {
+    own: Tag,
+    global: Tag,
+}
+
 impl Pages for Walked<'_> {
-    type Owner = Tag;
+    type Owner = Owner;
 
-    fn space(&mut self, space: Space) -> Tag {
-        Tag::Space(space.vmid, space.asid)
+    fn space(&mut self, space: Space) -> Owner {
+        Owner {
+            own: Tag::Space(space.vmid, space.asid),
+            global: Tag::Global(space.vmid, space.aset),
+        }
     }
 
-    fn vm(&mut self, vmid: Vmid) -> Tag {
-        Tag::Stage2(vmid)
+    fn vm(&mut self, vmid: Vmid) -> Owner {
+        let own = Tag::Stage2(vmid);
+        Owner { own, global: own }
     }
 
-    fn translation(&mut self, space: Tag, va: u64) -> Option<Leaf> {
-        let tags = [space, Tag::Global(space.vmid())];
+    fn translation(&mut self, space: Owner, va: u64) -> Option<Leaf> {
+        let tags = [space.own, space.global];
         let found = self.sizes().find_map(|bits| {
             let page = va >> bits;
             tags.iter()
@@ -128,18 +139,14 @@ impl Pages for Walked<'_> {
         self.translations.count(found)
     }
 
-    fn keep_translation(&mut self, space: Tag, va: u64, leaf: &Leaf) {
-        let tag = if leaf.global {
-            Tag::Global(space.vmid())
-        } else {
-            space
-        };
+    fn keep_translation(&mut self, space: Owner, va: u64, leaf: &Leaf) {
+        let tag = if leaf.global { space.global } else { space.own };
         let (page, bits) = (va >> leaf.page_bits, leaf.page_bits);
         *self.sizes |= 1 << bits;
         self.tlb.put(Key { tag, page, bits }, page, *leaf);
     }
 
-    fn stage2(&mut self, tag: Tag, ipa: u64) -> Option<Leaf> {
+    fn stage2(&mut self, Owner { own: tag, .. }: Owner, ipa: u64) -> Option<Leaf> {
         let mut sizes = self.sizes();
         let bank = self.ipas();
         let found = sizes.find_map(|bits| {
@@ -149,25 +156,25 @@ impl Pages for Walked<'_> {
         self.stage2s.count(found)
     }
 
-    fn keep_stage2(&mut self, tag: Tag, ipa: u64, leaf: &Leaf) {
+    fn keep_stage2(&mut self, Owner { own: tag, .. }: Owner, ipa: u64, leaf: &Leaf) {
         let (page, bits) = (ipa >> leaf.page_bits, leaf.page_bits);
         *self.sizes |= 1 << bits;
         self.ipas().put(Key { tag, page, bits }, page, *leaf);
     }
 
-    fn table1(&mut self, space: Tag, tables: &Tables, va: u64) -> Option<Table> {
-        self.table((0, space), tables, va)
+    fn table1(&mut self, space: Owner, tables: &Tables, va: u64) -> Option<Table> {
+        self.table((0, space.own), tables, va)
     }
 
-    fn keep_table1(&mut self, space: Tag, tables: &Tables, va: u64, table: &Table) {
-        self.keep_table((0, space), tables, va, table);
+    fn keep_table1(&mut self, space: Owner, tables: &Tables, va: u64, table: &Table) {
+        self.keep_table((0, space.own), tables, va, table);
     }
 
-    fn table2(&mut self, vm: Tag, tables: &Tables, ipa: u64) -> Option<Table> {
-        self.table((1, vm), tables, ipa)
+    fn table2(&mut self, vm: Owner, tables: &Tables, ipa: u64) -> Option<Table> {
+        self.table((1, vm.own), tables, ipa)
     }
 
-    fn keep_table2(&mut self, vm: Tag, tables: &Tables, ipa: u64, table: &Table) {
-        self.keep_table((1, vm), tables, ipa, table);
+    fn keep_table2(&mut self, vm: Owner, tables: &Tables, ipa: u64, table: &Table) {
+        self.keep_table((1, vm.own), tables, ipa, table);
     }
 }

@@ -3,7 +3,6 @@
 use super::store::Pattern;
 use super::structures::GROUPS;
 use super::{Fast, PROBES, SPACES};
-use crate::cache::Space;
 use crate::cache::range::Span;
 use crate::ids::{StreamId, Vmid};
 use crate::layout::{Command, RangeHint};
@@ -13,7 +12,8 @@ use crate::mutant::{Mutant, on};
 #[derive(Clone, Copy)]
 enum Target {
     Space(u32),
-    Global(u32),
+    /// Of one ASET.
+    Global(u32, bool),
     Stage2(u32),
 }
 
@@ -46,7 +46,7 @@ impl Fast {
             Command::TlbiNhAll { vmid } => self.pages.owners.forget_stage1_of(vmid),
             Command::TlbiNhAsid { .. } if on(Mutant::NhAsidForgetsNothing) => {}
             Command::TlbiNhAsid { vmid, asid } => {
-                self.pages.owners.forget_space(Space { vmid, asid });
+                self.pages.owners.forget_space(vmid, asid);
             }
             Command::TlbiNhVa {
                 vmid,
@@ -56,7 +56,7 @@ impl Fast {
                 hint,
             } => {
                 let span = Span::new(address.0, hint);
-                if let Some(slot) = self.pages.owners.known_space(Space { vmid, asid }) {
+                if let Some(slot) = self.pages.owners.known_space(vmid, asid) {
                     self.forget_in_space(slot, span, leaf);
                 }
                 if let Some(vm) = self.pages.owners.known_vm(vmid)
@@ -157,13 +157,13 @@ impl Fast {
                     space.fractured,
                 )
             }
-            Target::Global(slot) => {
-                let vm = self.pages.owners.vm_at(slot);
+            Target::Global(slot, aset) => {
+                let globals = self.pages.owners.vm_at(slot).globals[usize::from(aset)];
                 (
                     &mut self.pages.tlb,
-                    vm.global_owner,
-                    vm.global_sizes,
-                    vm.global_fractured,
+                    globals.owner,
+                    globals.sizes,
+                    globals.fractured,
                 )
             }
             Target::Stage2(slot) => {
@@ -183,7 +183,7 @@ impl Fast {
             self.over_invalidations += 1;
             match target {
                 Target::Space(slot) => self.pages.owners.renew_space(slot),
-                Target::Global(slot) => self.pages.owners.renew_global(slot),
+                Target::Global(slot, _) => self.pages.owners.renew_global(slot),
                 Target::Stage2(slot) => self.pages.owners.renew_stage2(slot),
             }
             return;
@@ -209,7 +209,10 @@ impl Fast {
 
     fn forget_global(&mut self, vm: u32, span: Span) {
         if !self.pages.owners.global_is_stale(vm) {
-            self.kill_span(Target::Global(vm), span);
+            // Commands disregard ASET (4.4 "TLB invalidation").
+            for aset in [false, true] {
+                self.kill_span(Target::Global(vm, aset), span);
+            }
         }
     }
 }

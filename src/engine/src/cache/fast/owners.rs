@@ -8,7 +8,7 @@ mod renew;
 
 use super::store::OWNER_BITS;
 use crate::cache::Space;
-use crate::ids::Vmid;
+use crate::ids::{Asid, Vmid};
 use crate::mutant::{Mutant, on};
 use hash::Map;
 
@@ -31,16 +31,23 @@ pub(super) struct SpaceSlot {
 pub(super) struct Vm {
     /// Mark: stage-1 numbers below are dead.
     stage1: u32,
-    /// Tags its global translations.
-    pub(super) global_owner: u32,
-    pub(super) global_sizes: u64,
-    pub(super) global_fractured: bool,
+    /// Its global translations, by ASET.
+    pub(super) globals: [Globals; 2],
     /// Tags its stage-2 translations.
     pub(super) stage2_owner: u32,
     pub(super) stage2_sizes: u64,
     /// Tags its stage-2 tables.
     pub(super) stage2_walk: u32,
     spaces: Vec<u32>,
+}
+
+/// Global translations of a VMID and an ASET.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Globals {
+    /// Tags them.
+    pub(super) owner: u32,
+    pub(super) sizes: u64,
+    pub(super) fractured: bool,
 }
 
 /// What is to be known of a space, or of a VM's stage 2, while one transaction is translated.
@@ -55,6 +62,8 @@ pub struct Owner {
     pub(super) sizes: u64,
     /// Some page of it stands for several entries.
     pub(super) fractured: bool,
+    /// Which global translations it sees.
+    pub(super) aset: bool,
 }
 
 impl Owner {
@@ -65,6 +74,7 @@ impl Owner {
         tables: 0,
         sizes: 0,
         fractured: false,
+        aset: false,
     };
 }
 
@@ -120,12 +130,12 @@ impl Owners {
         self.vm_of.get(&vmid.0).copied()
     }
 
-    const fn key(space: Space) -> u32 {
-        (space.vmid.0 as u32) << 16 | space.asid.0 as u32
+    const fn key(vmid: Vmid, asid: Asid) -> u32 {
+        (vmid.0 as u32) << 16 | asid.0 as u32
     }
 
-    pub(super) fn known_space(&self, space: Space) -> Option<u32> {
-        self.space_of.get(&Self::key(space)).copied()
+    pub(super) fn known_space(&self, vmid: Vmid, asid: Asid) -> Option<u32> {
+        self.space_of.get(&Self::key(vmid, asid)).copied()
     }
 
     /// The slot of a VMID, alive.
@@ -140,7 +150,10 @@ impl Owners {
     /// The slot of a space, alive.
     #[inline(always)]
     pub(super) fn space(&mut self, space: Space) -> u32 {
-        match self.last_space.get(Self::key(space), self.last) {
+        match self
+            .last_space
+            .get(Self::key(space.vmid, space.asid), self.last)
+        {
             Some(slot) => slot,
             None => self.look_up_space(space),
         }
@@ -167,7 +180,8 @@ impl Owners {
 
     #[cold]
     fn look_up_space(&mut self, space: Space) -> u32 {
-        let slot = match self.known_space(space) {
+        let key = Self::key(space.vmid, space.asid);
+        let slot = match self.known_space(space.vmid, space.asid) {
             Some(slot) => slot,
             None => {
                 let vm = self.vm(space.vmid);
@@ -180,7 +194,7 @@ impl Owners {
                     fractured: false,
                 });
                 self.vms[vm as usize].spaces.push(slot);
-                self.space_of.insert(Self::key(space), slot);
+                self.space_of.insert(key, slot);
                 slot
             }
         };
@@ -192,7 +206,7 @@ impl Owners {
             self.renew_global(vm);
         }
         self.last_space = Last {
-            key: Self::key(space),
+            key,
             slot,
             number: self.last,
         };
@@ -223,7 +237,8 @@ impl Owners {
     pub(super) fn global_is_stale(&self, vm: u32) -> bool {
         let vm = &self.vms[vm as usize];
         let spared = on(Mutant::NhAllSparesGlobal);
-        vm.global_owner <= self.everything.max(if spared { 0 } else { vm.stage1 })
+        // Both are renewed together.
+        vm.globals[0].owner <= self.everything.max(if spared { 0 } else { vm.stage1 })
     }
 
     pub(super) fn stage2_is_stale(&self, vm: u32) -> bool {
@@ -237,7 +252,7 @@ impl Owners {
     /// A space, alive.
     #[inline(always)]
     pub(super) fn open_space(&mut self, space: Space) -> Owner {
-        let slot = self.space(space);
+        let (slot, aset) = (self.space(space), space.aset);
         let space = &self.spaces[slot as usize];
         Owner {
             slot,
@@ -245,6 +260,7 @@ impl Owners {
             tables: space.walk,
             sizes: space.sizes,
             fractured: space.fractured,
+            aset,
         }
     }
 
@@ -259,6 +275,7 @@ impl Owners {
             tables: vm.stage2_walk,
             sizes: vm.stage2_sizes,
             fractured: false,
+            aset: false,
         }
     }
 
@@ -266,19 +283,15 @@ impl Owners {
     #[inline(never)]
     pub(super) fn note_leaf(
         &mut self,
-        slot: u32,
+        of: Owner,
         page_bits: u8,
         global: bool,
         is_fractured: bool,
     ) -> (u32, bool) {
-        let space = &mut self.spaces[slot as usize];
+        let space = &mut self.spaces[of.slot as usize];
         let (owner, sizes, fractured) = if global {
-            let vm = &mut self.vms[space.vm as usize];
-            (
-                vm.global_owner,
-                &mut vm.global_sizes,
-                &mut vm.global_fractured,
-            )
+            let globals = &mut self.vms[space.vm as usize].globals[usize::from(of.aset)];
+            (globals.owner, &mut globals.sizes, &mut globals.fractured)
         } else {
             (space.owner, &mut space.sizes, &mut space.fractured)
         };

@@ -97,13 +97,15 @@ impl Pages for Opened<'_> {
 
     #[inline(always)]
     fn translation(&mut self, space: Owner, va: u64) -> Option<Leaf> {
+        let aset = space.aset;
         let (space, vm) = self.walked.owners.space_at(space.slot);
         if let Some(found) = self.walked.tlb.find(space.owner, space.sizes, va) {
             return Some(leaf_of(found, false));
         }
+        let globals = &vm.globals[usize::from(aset)];
         self.walked
             .tlb
-            .find(vm.global_owner, vm.global_sizes, va)
+            .find(globals.owner, globals.sizes, va)
             .map(|found| leaf_of(found, true))
     }
 
@@ -118,7 +120,7 @@ impl Pages for Opened<'_> {
             let (owner, new_size) =
                 self.walked
                     .owners
-                    .note_leaf(space.slot, bits, leaf.global, fractured);
+                    .note_leaf(space, bits, leaf.global, fractured);
             self.walked.moment += u64::from(new_size);
             owner
         };

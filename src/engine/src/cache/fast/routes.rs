@@ -130,13 +130,14 @@ impl Known {
         if let Through::Space(space) = self.through {
             self.owned.space = pages.owners.open_space(space);
             let (_, vm) = pages.owners.space_at(self.owned.space.slot);
-            (self.global_owner, self.global_sizes) = (vm.global_owner, vm.global_sizes);
+            let globals = &vm.globals[usize::from(space.aset)];
+            (self.global_owner, self.global_sizes) = (globals.owner, globals.sizes);
             let (unit, rest) = smallest(self.owned.space.sizes);
             self.first = match unit {
                 0 => Pattern::NONE,
                 unit => Pattern::new(unit, self.owned.space.pages),
             };
-            self.further = rest | vm.global_sizes != 0;
+            self.further = rest | globals.sizes != 0;
         }
         self.unusual = match (self.through, self.tbi[0]) {
             (Through::Space(_), true) => 1 << 55,

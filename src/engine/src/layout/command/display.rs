@@ -76,7 +76,7 @@ impl Display for Command {
                 stag,
                 response,
             } => {
-                // 4.6.1: Ab is of no meaning with Ac.
+                // 4.7.1: Ab is of no meaning with Ac.
                 let (ac, ab) = match response {
                     Response::Retry => (1, 0),
                     Response::Abort => (0, 1),

@@ -15,7 +15,7 @@ impl Command {
     ///
     /// # Errors
     /// [`Illegal`]: unknown opcodes, those of EL2, EL3, Secure state, VMS and DPT (which are not implemented), SSec = 1,
-    /// reserved values of CS and of PRI_RESP.Resp, ATC_INV sizes above 52, a range hint that selects nothing.
+    /// reserved values of CS and of PRI_RESP.Resp, ATC_INV sizes above 52.
     pub fn decode([w0, w1]: [u64; 2]) -> Result<Self, Illegal> {
         let opcode = bits(w0, 7, 0) as u8;
         let sid = StreamId(bits(w0, 63, 32) as u32);
@@ -26,9 +26,9 @@ impl Command {
         let asid = Asid(bits(w0, 63, 48) as u16);
         let leaf = bits(w1, 0, 0) == 1;
         let address = Iova(w1 & !0xfff);
-        // 4.1.6: commands that name a stream are not for Secure ones.
-        let names_stream = matches!(opcode, 0x01..=0x06 | 0x40 | 0x41 | 0x44 | 0x45);
-        if names_stream && bits(w0, 10, 10) == 1 {
+        // 4.1.6: the commands that have SSec are not for Secure streams here. CMD_ATC_INV and CMD_PRI_RESP have none (4.5).
+        let has_ssec = matches!(opcode, 0x01..=0x06 | 0x44 | 0x45);
+        if has_ssec && bits(w0, 10, 10) == 1 {
             return Err(Illegal);
         }
         Ok(match opcode {
@@ -52,20 +52,20 @@ impl Command {
                 asid,
                 address,
                 leaf,
-                hint: hint(w0, w1)?,
+                hint: hint(w0, w1),
             },
             0x13 => Command::TlbiNhVaa {
                 vmid,
                 address,
                 leaf,
-                hint: hint(w0, w1)?,
+                hint: hint(w0, w1),
             },
             0x28 => Command::TlbiS12Vmall { vmid },
             0x2a => Command::TlbiS2Ipa {
                 vmid,
                 address: Ipa(bits(w1, 51, 12) << 12),
                 leaf,
-                hint: hint(w0, w1)?,
+                hint: hint(w0, w1),
             },
             0x30 => Command::TlbiNsnhAll,
             0x40 => Command::AtcInv {
@@ -199,22 +199,15 @@ impl Command {
     }
 }
 
-/// NUM, SCALE, TTL and TG. SCALE is five bits wide, as without 52-bit small granules (IDR5.DS = 0).
-///
-/// # Errors
-/// [`Illegal`]: TG with NUM, SCALE and TTL all 0 is a single page without a level, which software writes with TG = 0. TTL = 1 with
-/// the 16 KiB granule counts as 0 there (4.4.1.1).
-fn hint(w0: u64, w1: u64) -> Result<RangeHint, Illegal> {
-    let hint = RangeHint {
-        tg: bits(w1, 11, 10) as u8,
-        ttl: bits(w1, 9, 8) as u8,
-        num: bits(w0, 16, 12) as u8,
-        scale: bits(w0, 24, 20) as u8,
-    };
-    let no_level = hint.ttl == 0 || (hint.tg == 2 && hint.ttl == 1);
-    match hint.tg {
-        0 => Ok(RangeHint::default()),
-        _ if no_level && hint.num == 0 && hint.scale == 0 => Err(Illegal),
-        _ => Ok(hint),
+/// NUM, SCALE, TTL and TG. SCALE is five bits wide, as without 52-bit small granules (IDR5.DS = 0). Without TG nothing else counts.
+fn hint(w0: u64, w1: u64) -> RangeHint {
+    match bits(w1, 11, 10) as u8 {
+        0 => RangeHint::default(),
+        tg => RangeHint {
+            tg,
+            ttl: bits(w1, 9, 8) as u8,
+            num: bits(w0, 16, 12) as u8,
+            scale: bits(w0, 24, 20) as u8,
+        },
     }
 }

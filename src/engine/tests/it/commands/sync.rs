@@ -12,6 +12,9 @@ fn sync_signals_by_msi_or_wire() {
         Stopped::Empty
     );
     assert_eq!(guest.read(at), 0xffff_ffff_dead_beef);
+    // 4.7.3: the wire is asserted whatever the address is.
+    assert!(guest.smmu.take_sync_signal());
+    assert_eq!(guest.command(SYNC), Stopped::Empty);
     assert!(!guest.smmu.take_sync_signal());
     assert_eq!(guest.command([0x46 | 1 << 12, 0]), Stopped::Empty);
     assert!(guest.smmu.take_sync_signal() && !guest.smmu.take_sync_signal());
@@ -22,6 +25,19 @@ fn sync_signals_by_msi_or_wire() {
             .gerror()
             .is_active(GlobalError::CommandQueueMsiAbort)
     );
+}
+
+/// 3.4.3, 4.7.3: MSIAddress is truncated to the OAS, once it is known not to be 0.
+#[test]
+fn an_msi_address_is_truncated_to_the_oas() {
+    let mut guest = Guest::new(Features {
+        oas: 44,
+        ..Features::all()
+    });
+    let at = guest.area(64);
+    let words = [0x46 | 1 << 12 | 0xdead_beef << 32, 1 << 48 | at];
+    assert_eq!(guest.command(words), Stopped::Empty);
+    assert_eq!(guest.read(at), 0xdead_beef);
 }
 
 #[test]

@@ -99,3 +99,49 @@ fn commands_that_are_not_about_translations_leave_them() {
     // S2_IPA need not hit combined entries.
     assert_eq!(changes([0x2a | 3 << 32, 0x9_0000_0001]), [NO; 8]);
 }
+
+/// 3.17.1: a global entry is found from every ASID of the same ASET, and from none of the other; 4.4: commands disregard ASET.
+#[test]
+fn global_entries_are_shared_within_an_aset() {
+    fn check<C: Caches>(caches: C) {
+        const ASET: u64 = 1 << 47;
+        let Bench { mut guest, inner } = bench();
+        let ste = [0, 8, 16, 24, 32, 40, 48, 56].map(|at| guest.read(guest.strtab + 6 * 64 + at));
+        for (sid, asid, aset) in [(6, 8, ASET), (7, 9, 0)] {
+            let at = guest.area(64);
+            let mut cd = cd(&inner, asid);
+            cd[0] |= aset;
+            guest.write(at, &cd);
+            let mut ste = ste;
+            ste[0] = ste[0] & 0xf | (at + GUEST_OFFSET);
+            guest.set_ste(StreamId(sid), ste);
+        }
+        // Address 0 is global, of any ASID; this one nobody has.
+        guest.write(
+            guest.queue_base,
+            &[[0x12 | 3 << 32 | 1 << 48, 1], SYNC].concat(),
+        );
+        let Guest { smmu, queue, .. } = &mut guest;
+        let mut tbu = smmu.tbu_with(caches).unwrap();
+        let mut look = |sid| {
+            let transaction = Transaction::new(StreamId(sid), None, Iova(8), READ);
+            tbu.burst().translate(&transaction).unwrap().pa.0 - 8
+        };
+        let tables = Memory(smmu.memory());
+        let slot = inner.leaf_slot(&tables, inner.find(0).unwrap());
+        let old = tables.read(slot);
+        let moved = old + 0x1_0000_0000;
+        assert_eq!(look(5), OLD);
+        tables.write(slot, moved);
+        assert_eq!([look(5), look(7), look(6)], [OLD, OLD, NEW]);
+        tables.write(slot, old);
+        assert_eq!([look(5), look(7), look(6)], [OLD, OLD, NEW]);
+        queue.set_prod(2);
+        assert_eq!(smmu.consume(queue, &()), Stopped::Empty);
+        assert_eq!([look(5), look(7), look(6)], [OLD; 3]);
+        tables.write(slot, moved);
+        assert_eq!([look(5), look(7), look(6)], [OLD; 3], "remembered anew");
+    }
+    check(exact());
+    check(Fast::default());
+}

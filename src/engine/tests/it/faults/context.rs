@@ -64,6 +64,50 @@ fn c_bad_substreamid_in_a_two_level_cd_table() {
     aborts_with(&mut guest, 0x08, 128);
 }
 
+/// 5.2, STE.S1Fmt: bits of S1ContextPtr below the size of the table are RES0, and so are L2Ptr\[15:12\] of a 64 KiB leaf.
+#[test]
+fn cd_tables_are_aligned_to_their_size() {
+    let guest = substreams(0);
+    let mut ste = ste(&guest);
+    ste[0] |= 0x1c0;
+    guest.set_ste(SID, ste);
+    assert!(guest.access(Some(1), VA, READ).is_ok());
+
+    let mut guest = substreams(0);
+    let good = guest.read(cd_ipa(&guest) + 64);
+    let ttb0 = guest.read(cd_ipa(&guest) + 72);
+    let l1 = guest.area(64);
+    let leaf = guest.area(1 << 16);
+    let mut ste = self::ste(&guest);
+    ste[0] = 1 | 5 << 1 | 2 << 4 | l1 | 12 << 59;
+    guest.set_ste(SID, ste);
+    guest.write(l1 + 8, &[leaf | 0xf000 | 1]);
+    guest.write(leaf + 5 * 64, &[good, ttb0]);
+    assert!(guest.access(Some(1 << 10 | 5), VA, READ).is_ok());
+}
+
+/// 5.2.2: without two-level CD tables only S1Fmt = 1 and 2 are ILLEGAL; 3 behaves as 0.
+#[test]
+fn s1fmt_3_is_a_linear_table() {
+    for (fmt, legal) in [(0, true), (1, false), (2, false), (3, true)] {
+        let mut guest = Guest::new(Features {
+            cd2l: false,
+            ..Features::all()
+        });
+        let mut tree = guest.stage1(K4);
+        assert!(tree.map(&mut Host(&mut guest), VA, PA, 3, S1_RW, 0));
+        let cds = guest.area(2 * 64);
+        guest.write(cds + 64, &cd(&tree, 8));
+        let mut ste = ste_s1(cds);
+        ste[0] |= 1 << 59 | fmt << 4;
+        guest.set_ste(SID, ste);
+        match legal {
+            true => assert!(guest.access(Some(1), VA, READ).is_ok()),
+            false => aborts_at(&mut guest, Some(1), VA, READ, with_ssid(0x04, 1)),
+        }
+    }
+}
+
 #[test]
 fn f_cd_fetch() {
     let mut guest = Guest::new(Features::all());

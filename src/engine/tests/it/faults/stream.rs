@@ -1,6 +1,14 @@
 //! Before and in the STE.
 
 use super::*;
+use crate::support::tables::Shape;
+
+/// 16 KiB pages, from level 1.
+const K16_S2: Shape = Shape {
+    page: 0x4000,
+    input_bits: 42,
+    start: 1,
+};
 
 #[test]
 fn c_bad_streamid_beyond_a_linear_table() {
@@ -118,6 +126,134 @@ fn c_bad_ste() {
         ste
     });
     aborts(&mut guest, READ, event(0x04, 0, 0, 0));
+}
+
+/// 6.3.24 SMMU_STRTAB_BASE: the table is aligned to the size that was written, though SIDSIZE lets less of it be reached.
+#[test]
+fn the_stream_table_is_aligned_to_the_size_that_was_written() {
+    for two_level in [false, true] {
+        let mut guest = Guest::new(Features {
+            sidsize: 4,
+            ..Features::all()
+        });
+        guest.smmu.configure(engine::Registers {
+            strtab_base: 0x9000_0000 | if two_level { 0x1c0 } else { 0x3000 },
+            strtab_log2size: if two_level { 12 } else { 8 },
+            strtab_format: match two_level {
+                true => engine::StreamTableFormat::TwoLevel { split: 6 },
+                false => engine::StreamTableFormat::Linear,
+            },
+            ..guest.smmu.registers()
+        });
+        let fetch = 0x9000_0000 + if two_level { 0 } else { 5 * 64 };
+        aborts(&mut guest, READ, event(0x03, 0, 0, fetch));
+    }
+}
+
+/// 7.3.4: bits of FetchAddr from the OAS on are RES0.
+#[test]
+fn f_ste_fetch_beyond_the_oas_tells_an_address_of_its_size() {
+    let mut guest = Guest::new(Features {
+        oas: 40,
+        ..Features::all()
+    });
+    guest.smmu.configure(engine::Registers {
+        strtab_base: 1 << 44 | 0x9000_0000,
+        ..guest.smmu.registers()
+    });
+    aborts(&mut guest, READ, event(0x03, 0, 0, 0x9000_0000 + 5 * 64));
+    guest.smmu.configure(engine::Registers {
+        strtab_log2size: 12,
+        strtab_format: engine::StreamTableFormat::TwoLevel { split: 6 },
+        ..guest.smmu.registers()
+    });
+    aborts(&mut guest, READ, event(0x03, 0, 0, 0x9000_0000));
+}
+
+/// 5.2, STE.S2VMID, 5.2.2: with VMIDs of 8 bits a longer one is ILLEGAL wherever it would tag something, with stage 1 alone, too.
+#[test]
+fn a_vmid_that_is_too_large_makes_every_translating_ste_illegal() {
+    let narrow = Features {
+        vmid16: false,
+        ..Features::all()
+    };
+    let without_stage_2 = Features {
+        s2p: false,
+        ..narrow
+    };
+    for (features, config, illegal) in [
+        (narrow, 5, true),
+        (narrow, 4, false),
+        (narrow, 0, false),
+        (without_stage_2, 5, false),
+    ] {
+        let mut guest = Guest::new(features);
+        let mut tree = guest.stage1(K4);
+        assert!(tree.map(&mut Host(&mut guest), VA, PA, 3, S1_RW, 0));
+        let at = stage1_only(&mut guest, &tree);
+        let mut ste = ste_s1(at);
+        ste[0] = ste[0] & !0xe | config << 1;
+        ste[2] = 256;
+        guest.set_ste(SID, ste);
+        let refused = guest.access(None, VA, READ).err();
+        let record = refused.and_then(|refusal| refusal.event);
+        let recorded = record.map(|event| event.words());
+        assert_eq!(recorded, illegal.then(|| event(0x04, 0, 0, 0)), "{config}");
+    }
+}
+
+/// 5.2, STE.S2SL0, with Arm DDI 0487, `AArch64.S2InvalidSL`: the highest levels are for large physical addresses.
+#[test]
+fn stage_2_does_not_start_above_what_the_oas_needs() {
+    for (oas, shape, legal) in [
+        (44, K4, true),
+        (
+            42,
+            Shape {
+                input_bits: 42,
+                ..K4
+            },
+            false,
+        ),
+        (
+            42,
+            Shape {
+                input_bits: 42,
+                ..K4_S2
+            },
+            true,
+        ),
+        (42, K16_S2, true),
+        (
+            40,
+            Shape {
+                input_bits: 40,
+                ..K16_S2
+            },
+            false,
+        ),
+    ] {
+        let shape = Shape {
+            input_bits: shape.input_bits.min(oas),
+            ..shape
+        };
+        let features = Features {
+            oas,
+            ..Features::all()
+        };
+        let mut guest = Guest::new(features);
+        let mut outer = Tree::new(shape, &mut Host(&mut guest));
+        assert!(outer.map(&mut Host(&mut guest), IPA, PA, 3, S2_RW, 0));
+        guest.set_ste(SID, ste_s2(&outer, 3));
+        let pa = guest.access(None, IPA, READ).map(|found| found.pa.0);
+        match pa {
+            Ok(pa) => assert!(legal && pa == PA),
+            Err(refusal) => {
+                assert!(!legal);
+                assert_eq!(refusal.event.unwrap().words(), event(0x04, 0, 0, 0));
+            }
+        }
+    }
 }
 
 #[test]

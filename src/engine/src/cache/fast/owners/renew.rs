@@ -1,8 +1,7 @@
 //! New numbers: how a context is forgotten.
 
-use super::{Owners, SpaceSlot};
-use crate::cache::Space;
-use crate::ids::Vmid;
+use super::{Globals, Owners, SpaceSlot};
+use crate::ids::{Asid, Vmid};
 use crate::mutant::{Mutant, on};
 
 impl Owners {
@@ -23,11 +22,11 @@ impl Owners {
     }
 
     pub(in crate::cache::fast) fn renew_global(&mut self, vm: u32) {
-        let owner = self.number();
-        let vm = &mut self.vms[vm as usize];
-        vm.global_owner = owner;
-        vm.global_sizes = 0;
-        vm.global_fractured = false;
+        let owners = [self.number(), self.number()];
+        self.vms[vm as usize].globals = owners.map(|owner| Globals {
+            owner,
+            ..Globals::default()
+        });
     }
 
     pub(in crate::cache::fast) fn renew_stage2(&mut self, vm: u32) {
@@ -43,8 +42,8 @@ impl Owners {
     }
 
     /// NH_ASID: global entries stay.
-    pub(in crate::cache::fast) fn forget_space(&mut self, space: Space) {
-        if let Some(slot) = self.known_space(space) {
+    pub(in crate::cache::fast) fn forget_space(&mut self, vmid: Vmid, asid: Asid) {
+        if let Some(slot) = self.known_space(vmid, asid) {
             self.renew_space(slot);
         }
     }
