@@ -7,6 +7,7 @@
 //!           the TLB again. Arm IHI 0070, 3.9.1.3 "Handling of ATS invalidations".
 
 mod commands;
+mod contexts;
 mod fan_out;
 mod native;
 mod per_hwpt;
@@ -16,7 +17,7 @@ pub use native::Native;
 pub use per_hwpt::PerHwpt;
 pub use strong_asid::StrongAsid;
 
-use super::{Errno, Host, Issued, Slot, Stuck};
+use super::{CdStore, Errno, Host, Issued, Slot, Stuck};
 use crate::ids::{Asid, Iova};
 
 /// What changed in the tables of an ASID.
@@ -48,21 +49,21 @@ pub struct Counts {
 
 /// A way from a guest's driver to the caches.
 pub trait Strategy {
-    /// A context comes: `write_cd` makes the CD of `slot` valid, with the ASID that it is given: `asid`, or one that stands for it. When
-    /// this returns, devices can use it.
+    /// A context comes: `cd` makes the CD of `slot`, which is invalid, a valid one, store by store, with the ASID that it is given: `asid`,
+    /// or one that stands for it. When this returns, devices can use it.
     ///
     /// # Errors
-    /// [`Errno::Busy`] if the slot has a context; [`Errno::Io`] if the device is not the guest's, in which case `write_cd` may not have
-    /// been called; [`Errno::TimedOut`]. After an error behind `write_cd` the slot counts as used, since devices may reach it.
+    /// [`Errno::Busy`] if the slot has a context; [`Errno::Io`] if the device is not the guest's, in which case `cd` may not have
+    /// been called; [`Errno::TimedOut`]. After an error behind a store the slot counts as used, since devices may reach it.
     fn bind(
         &mut self,
         host: &mut dyn Host,
         slot: Slot,
         asid: Asid,
-        write_cd: &mut dyn FnMut(Asid),
+        cd: &mut dyn FnMut(CdStore),
     ) -> Result<(), Errno>;
 
-    /// A context goes: `clear_cd` makes the CD of `slot` invalid. When this returns, nothing of it is cached.
+    /// A context goes: `cd` makes the CD of `slot` invalid. When this returns, nothing of it is cached.
     ///
     /// # Errors
     /// [`Errno::NoEntry`] if the slot has none. After any other error the slot counts as used, and this can be repeated.
@@ -70,7 +71,20 @@ pub trait Strategy {
         &mut self,
         host: &mut dyn Host,
         slot: Slot,
-        clear_cd: &mut dyn FnMut(),
+        cd: &mut dyn FnMut(CdStore),
+    ) -> Result<(), Errno>;
+
+    /// A context goes and another comes, while the device goes on: in between the CD is invalid, since both its words change.
+    ///
+    /// # Errors
+    /// [`Errno::NoEntry`] if the slot has no context. After any other error the slot counts as used, under one of the two ASIDs, and
+    /// what was cached under the old one may be there.
+    fn replace(
+        &mut self,
+        host: &mut dyn Host,
+        slot: Slot,
+        asid: Asid,
+        cd: &mut dyn FnMut(CdStore),
     ) -> Result<(), Errno>;
 
     /// The tables of `asid` have changed. When this returns, no device uses what was there before.
@@ -78,6 +92,18 @@ pub trait Strategy {
     /// # Errors
     /// Some cache may still know it.
     fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Result<(), Errno>;
+
+    /// The process of `asid` is gone, and its tables are about to go; its contexts stay until they are unbound. `cd` ends each of them,
+    /// so that devices' accesses are aborted quietly. When this returns, nothing that they walked is cached.
+    ///
+    /// # Errors
+    /// Some cache may still know it.
+    fn stop(
+        &mut self,
+        host: &mut dyn Host,
+        asid: Asid,
+        cd: &mut dyn FnMut(Slot, CdStore),
+    ) -> Result<(), Errno>;
 
     /// What this has cost so far.
     fn counts(&self) -> Counts;
