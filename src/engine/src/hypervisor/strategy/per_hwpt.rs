@@ -47,31 +47,29 @@ impl PerHwpt {
         Ok(tag)
     }
 
-    /// Frees the HWPTs that are attached nowhere. Their tags are clean: detaching the last slot invalidated them.
-    fn free(&mut self) {
-        let before = self.hwpts.len();
-        let slots = &self.kernel.contexts.slots;
-        self.hwpts.retain(|_, &mut tag| !slots.of(tag).is_empty());
-        self.kernel.counts.ioctls += (before - self.hwpts.len()) as u64;
+    /// Frees an HWPT if it is attached nowhere. Its tag is clean: detaching the last slot invalidated it.
+    fn free(&mut self, tag: Asid) {
+        if self.kernel.contexts.slots.of(tag).is_empty() {
+            self.hwpts.retain(|_, known| *known != tag);
+            self.call();
+        }
     }
 
     fn attach(
         &mut self,
         host: &mut dyn Host,
         slot: Slot,
-        asid: Asid,
+        tag: Asid,
         cd: &mut dyn FnMut(CdStore),
     ) -> Result<(), Errno> {
-        let tag = self.hwpt(asid)?;
         let kernel = self.call();
-        let bound = match kernel.viommu.devices.physical(slot.vsid) {
-            Err(errno) => Err(errno),
-            Ok(_) => {
-                let (contexts, mut perform) = kernel.parts(host);
-                contexts.bind(slot, tag, cd, &mut perform)
-            }
-        };
-        self.free();
+        let bound = kernel.viommu.devices.physical(slot.vsid).and_then(|_| {
+            let (contexts, mut perform) = kernel.parts(host);
+            contexts.bind(slot, tag, cd, &mut perform)
+        });
+        if bound.is_err() {
+            self.free(tag);
+        }
         bound
     }
 
@@ -81,16 +79,16 @@ impl PerHwpt {
         slot: Slot,
         cd: &mut dyn FnMut(CdStore),
     ) -> Result<(), Errno> {
+        let (tag, last) = self.kernel.contexts.asid(slot)?;
         {
             let (contexts, mut perform) = self.call().parts(host);
-            let (tag, last) = contexts.asid(slot)?;
             contexts.clear(slot, cd, &mut perform)?;
             if last {
                 flush(tag, &mut perform)?;
             }
-            contexts.slots.remove(slot);
         }
-        self.free();
+        self.kernel.contexts.slots.remove(slot);
+        self.free(tag);
         Ok(())
     }
 }
@@ -104,7 +102,8 @@ impl Strategy for PerHwpt {
         cd: &mut dyn FnMut(CdStore),
     ) -> Result<(), Errno> {
         self.kernel.counts.exits += 1;
-        self.attach(host, slot, asid, cd)
+        let tag = self.hwpt(asid)?;
+        self.attach(host, slot, tag, cd)
     }
 
     fn unbind(
@@ -117,7 +116,7 @@ impl Strategy for PerHwpt {
         self.detach(host, slot, cd)
     }
 
-    /// One exit, for which the VMM detaches and attaches.
+    /// One exit, for which the VMM allocates, detaches and attaches.
     fn replace(
         &mut self,
         host: &mut dyn Host,
@@ -126,8 +125,12 @@ impl Strategy for PerHwpt {
         cd: &mut dyn FnMut(CdStore),
     ) -> Result<(), Errno> {
         self.kernel.counts.exits += 1;
-        self.detach(host, slot, cd)?;
-        self.attach(host, slot, asid, cd)
+        let tag = self.hwpt(asid)?;
+        if let Err(errno) = self.detach(host, slot, cd) {
+            self.free(tag);
+            return Err(errno);
+        }
+        self.attach(host, slot, tag, cd)
     }
 
     fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Result<(), Errno> {

@@ -1,0 +1,231 @@
+//! Operations that go well: the same acts and the same costs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Bounds, CacheMode, Machine, OpKind};
+use nestcheck::cost::Point;
+use nestcheck::cost::alone::Operation;
+use nestcheck::cost::situation::{self, measured, preparation};
+use nestcheck::lockstep::{board, unit};
+use nestcheck::search::machine::machine;
+use nestcheck::spec::{Part, Spec};
+use vocab::Threat;
+
+use super::act::settled;
+use super::hypervisor::{Devices, Hypervisor};
+use super::programs::{Done, Programs};
+use super::table::{TWINS, Twin, read};
+
+/// Guests' operations, and the host's that both have.
+const KINDS: [OpKind; 10] = [
+    OpKind::Map,
+    OpKind::Unmap,
+    OpKind::Bind,
+    OpKind::Unbind,
+    OpKind::Replace,
+    OpKind::Exit,
+    OpKind::Reclaim,
+    OpKind::Lend,
+    OpKind::Attach,
+    OpKind::Detach,
+];
+
+/// Both sides, and what they have done so far.
+pub struct Pair<'h, 's> {
+    machine: &'h Machine,
+    pub programs: Programs<'h>,
+    pub hypervisor: Hypervisor<'h, 's>,
+}
+
+impl<'h, 's> Pair<'h, 's> {
+    pub fn new(
+        machine: &'h Machine,
+        twin: &Twin,
+        smmus: &'h [engine::Smmu<unit::Memory>; 2],
+        devices: &'h Devices<'s>,
+    ) -> Self {
+        Pair {
+            machine,
+            programs: Programs::new(machine, &smmus[0]),
+            hypervisor: Hypervisor::new(machine, &smmus[1], devices, twin.kind),
+        }
+    }
+
+    /// Performs an operation on both, and says what differs.
+    pub fn both(&mut self, operation: Operation) -> Result<Done, String> {
+        self.hypervisor.accesses();
+        let mut program = self.programs.perform(operation)?;
+        // A twin's VMID is clean when its last stream has gone; a spec cleans it when the vIOMMU goes.
+        let attached = self.programs.state.ghost.attached;
+        if operation.kind == OpKind::Detach && attached.iter().all(|&device| device == 0) {
+            let destroy = Operation {
+                kind: OpKind::Destroy,
+                args: [0; 3],
+            };
+            let cleaned = self.programs.perform(destroy)?;
+            program.acts.extend(cleaned.acts);
+        }
+        program.acts = settled(self.machine, program.acts);
+        let mut twin = self.hypervisor.perform(operation);
+        twin.acts = settled(self.machine, twin.acts);
+        // What the host does for itself costs nobody an exit, and a stage 2 keeps no count of its commands.
+        if !operation.kind.is_guests() {
+            twin.calls = program.calls;
+        }
+        if program != twin {
+            return Err(format!(
+                "{}{:?}:\n{}",
+                operation.kind.name(),
+                operation.args,
+                told(&program, &twin)
+            ));
+        }
+        if operation.kind == OpKind::Detach {
+            // The words that word 0 has put out of use are whatever the next user finds.
+            self.programs.clear_ste(operation.args[0]);
+            self.hypervisor.clear_ste(operation.args[0]);
+        }
+        match self.hypervisor.stale().as_slice() {
+            [] => Ok(twin),
+            stale => Err(format!("{operation:?}: {stale:?} is out of date")),
+        }
+    }
+}
+
+/// A machine with two devices, two slots each.
+fn larger(spec: &Spec) -> Machine {
+    let bounds = Bounds {
+        devices: 2,
+        ssids: 2,
+        asids: 2,
+        vmids: 1,
+        spaces: 2,
+        pages: 1,
+        ipas: 2,
+        vms: 1,
+        viommus: 1,
+        guest_threads: 1,
+        host_threads: 1,
+        operations: KINDS.into_iter().chain([OpKind::Destroy]).collect(),
+    };
+    let part = Part {
+        name: "walk".to_owned(),
+        bounds,
+        asks: Vec::new(),
+        threats: Vec::new(),
+        because: None,
+    };
+    let (threat, devices) = (Threat::Honest, vocab::Devices::Driven);
+    machine(spec, &part, threat, devices, CacheMode::Saturated)
+}
+
+/// Both lists side by side.
+fn told(program: &Done, twin: &Done) -> String {
+    let mut lines = vec![format!(
+        "  [exits, ioctls, commands, syncs] {:?} and {:?}, success {} and {}",
+        program.calls, twin.calls, program.succeeded, twin.succeeded
+    )];
+    for place in 0..program.acts.len().max(twin.acts.len()) {
+        let tell = |acts: &[super::act::Act]| {
+            acts.get(place)
+                .map_or("nothing".to_owned(), |act| format!("{act:x?}"))
+        };
+        let (program, twin) = (tell(&program.acts), tell(&twin.acts));
+        let sign = if program == twin { ' ' } else { '!' };
+        lines.push(format!("{sign} {program}\n{sign}   {twin}"));
+    }
+    lines.join("\n")
+}
+
+/// Everything that leads to an operation at a point, and the operation.
+pub fn history(kind: OpKind, point: Point) -> Vec<Operation> {
+    let mut history = preparation(kind, point);
+    history.push(measured(kind, point));
+    history
+}
+
+pub fn points(twin: &Twin) -> Vec<Point> {
+    let slots = if twin.one_slot.is_some() { 1 } else { 2 };
+    (1..=slots)
+        .flat_map(|k| (1..=2).map(move |n| Point { k, n }))
+        .collect()
+}
+
+/// Compares an operation at a point, and everything that leads to it.
+pub fn compare(twin: &Twin, kind: OpKind, point: Point) -> Result<Vec<Done>, String> {
+    let spec = read(twin);
+    let machine = situation::machine(&spec, point)?;
+    let smmus = [board::smmu(), board::smmu()];
+    let devices = Devices::new(&smmus[1]);
+    let mut pair = Pair::new(&machine, twin, &smmus, &devices);
+    history(kind, point)
+        .into_iter()
+        .map(|operation| pair.both(operation))
+        .collect()
+}
+
+#[test]
+fn every_operation_is_the_same_to_hardware() {
+    for twin in &TWINS {
+        let mut compared = BTreeMap::<_, usize>::new();
+        for kind in KINDS {
+            for point in points(twin) {
+                let done = compare(twin, kind, point).unwrap_or_else(|what| {
+                    panic!("{} and {:?} at {point:?}: {what}", twin.spec, twin.kind)
+                });
+                let acts: usize = done.iter().map(|done| done.acts.len()).sum();
+                *compared.entry(kind.name()).or_default() += acts;
+            }
+        }
+        let why = twin
+            .one_slot
+            .map_or(String::new(), |why| format!("; with one slot: {why}"));
+        println!("{} and {:?}: {compared:?}{why}", twin.spec, twin.kind);
+    }
+}
+
+/// How long a walk is.
+const STEPS: usize = 600;
+
+/// One operation after another, each alone, whatever may begin: the one that was taken least often.
+#[test]
+fn and_so_they_are_in_any_order() {
+    for twin in TWINS.iter().filter(|twin| twin.one_slot.is_none()) {
+        let machine = larger(&read(twin));
+        let smmus = [board::smmu(), board::smmu()];
+        let devices = Devices::new(&smmus[1]);
+        let mut pair = Pair::new(&machine, twin, &smmus, &devices);
+        let mut taken = BTreeMap::<_, usize>::new();
+        let mut situations = BTreeSet::new();
+        for step in 0..STEPS {
+            let mut choices = pair.programs.choices(&KINDS);
+            // Who exits without being bound anywhere has a CMD_SYNC or two for nothing in the spec; the twin is not asked.
+            choices.retain(|operation| {
+                let space = operation.args[0] as usize;
+                operation.kind != OpKind::Exit || pair.programs.state.memory.asid[space] != 0
+            });
+            let times = |operation: &Operation| {
+                taken
+                    .get(&(operation.kind, operation.args))
+                    .copied()
+                    .unwrap_or(0)
+            };
+            let next = choices.into_iter().min_by_key(times);
+            let next = next.expect("something may always begin");
+            situations.insert(bytemuck::bytes_of(&pair.programs.state.memory).to_vec());
+            *taken.entry((next.kind, next.args)).or_default() += 1;
+            if let Err(what) = pair.both(next) {
+                panic!("{} and {:?}, step {step}: {what}", twin.spec, twin.kind);
+            }
+        }
+        let kinds: BTreeSet<_> = taken.keys().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds.len(), KINDS.len(), "only {kinds:?}");
+        println!(
+            "{} and {:?}: {} operations in {} situations",
+            twin.spec,
+            twin.kind,
+            taken.len(),
+            situations.len()
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! Which spec is whose twin, and which has none.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use engine::hypervisor::{Contract, Forwarding};
+use nestcheck::spec::Spec;
+
+use super::hypervisor::Kind;
+use crate::runs::{self, SHIPPED};
+
+/// A spec and the strategy that does the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Twin {
+    pub spec: &'static str,
+    pub kind: Kind,
+    /// Why they are compared with one slot only, if they are.
+    pub one_slot: Option<&'static str>,
+}
+
+const EACH: Kind = Kind::Native(Forwarding::EachCommand, Contract::Exact);
+const SYNC: Kind = Kind::Native(Forwarding::UntilSync, Contract::Exact);
+/// Where nothing fails, contracts do not differ.
+const LINUX: Kind = Kind::Native(Forwarding::UntilSync, Contract::Linux);
+
+const fn twin(spec: &'static str, kind: Kind) -> Twin {
+    Twin {
+        spec,
+        kind,
+        one_slot: None,
+    }
+}
+
+/// All pairs. A CD table in hypervisor memory is the same to a twin as one in guest memory: it says when a CD is written, not where it lies.
+pub const TWINS: [Twin; 17] = [
+    twin("specs/native-per-command.toml", EACH),
+    twin("specs/native-per-command-no-ats.toml", EACH),
+    twin("specs/native-batched.toml", SYNC),
+    twin("specs/native-batched.toml", LINUX),
+    twin("specs/native-batched-no-ats.toml", SYNC),
+    twin("specs/corpus/fixed/early-cfgi-dropped.toml", EACH),
+    twin("specs/corpus/fixed/array-in-chunks.toml", SYNC),
+    twin("specs/corpus/fixed/array-not-copied.toml", SYNC),
+    twin("specs/corpus/fixed/illegal-reported.toml", SYNC),
+    Twin {
+        spec: "specs/corpus/fixed/native-ssid0.toml",
+        kind: SYNC,
+        one_slot: Some(
+            "the spec clears SSV for every slot, as it says; the twin for traffic without SubstreamID only, as Linux does (arm_smmu_atc_inv_to_cmd)",
+        ),
+    },
+    twin("specs/strong-host-cd-guest-memory.toml", Kind::StrongAsid),
+    twin(
+        "specs/strong-host-cd-guest-memory-no-ats.toml",
+        Kind::StrongAsid,
+    ),
+    twin("specs/strong-host-cd-host-memory.toml", Kind::StrongAsid),
+    twin(
+        "specs/strong-host-cd-host-memory-no-ats.toml",
+        Kind::StrongAsid,
+    ),
+    twin("specs/corpus/fixed/fan-out-reported.toml", Kind::StrongAsid),
+    twin("tests/twins/per-hwpt.toml", Kind::PerHwpt),
+    twin("tests/twins/per-hwpt-no-ats.toml", Kind::PerHwpt),
+];
+
+/// Shipped variants without a twin, and why.
+const WITHOUT: [(&str, &str); 4] = [
+    (
+        "strong-asid-only",
+        "nobody invalidates configuration caches: what it breaks is executed as a certificate, and there is nothing to build",
+    ),
+    (
+        "strong-guest-cd-no-atc",
+        "with ATS it breaks P-S1, and without it is a guest's CFGI_CD and TLBI in other calls",
+    ),
+    (
+        "strong-guest-cd-trapped",
+        "the hypervisor learns slots too late, which breaks P-S1",
+    ),
+    (
+        "strong-guest-cd-all-atc",
+        "every device is told of every change: the one strategy that holds, and that no hypervisor wants (Robin Murphy, cited there)",
+    ),
+];
+
+pub fn read(twin: &Twin) -> Spec {
+    runs::read(Path::new(twin.spec))
+}
+
+/// A variant that is added must be given a twin, or a reason.
+#[test]
+fn every_shipped_variant_has_a_twin_or_a_reason() {
+    let twins: BTreeSet<_> = TWINS.iter().map(|twin| PathBuf::from(twin.spec)).collect();
+    let mut reasons = BTreeSet::new();
+    for spec in runs::specs(SHIPPED) {
+        let name = spec.name.trim_end_matches("-no-ats");
+        let reason = WITHOUT.iter().find(|(without, _)| *without == name);
+        match reason {
+            None => {
+                println!("{}: compared", spec.name);
+                assert!(twins.contains(&spec.path), "{} has no twin", spec.name);
+            }
+            Some((without, reason)) => {
+                println!("{}: no twin; {reason}", spec.name);
+                assert!(!twins.contains(&spec.path), "{} has a twin", spec.name);
+                reasons.insert(*without);
+            }
+        }
+    }
+    assert_eq!(reasons.len(), WITHOUT.len(), "a reason is for nothing");
+}
