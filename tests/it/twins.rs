@@ -6,7 +6,9 @@
 
 mod act;
 mod hypervisor;
+mod mistakes;
 
 mod operations;
 mod programs;
+mod status;
 mod table;

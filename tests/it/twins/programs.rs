@@ -46,8 +46,8 @@ pub enum Fault {
 #[derive(Clone, Debug, Default)]
 pub struct Told {
     pub done: Done,
-    /// What was wanted and happened.
-    pub fault: Option<Fault>,
+    /// What was wanted and happened, and behind how many acts.
+    pub fault: Option<(Fault, usize)>,
     /// For each `report` how many commands of its array were converted.
     pub reports: Vec<usize>,
     /// Commands that were converted or issued for the guest, whatever came of it.
@@ -67,19 +67,25 @@ impl<'s> Programs<'s> {
 
     /// Performs an operation without a fault.
     pub fn perform(&mut self, operation: Operation) -> Result<Done, String> {
-        let told = self.perform_with(operation, usize::MAX)?;
-        assert!(!told.is_lie, "{operation:?} lies without a fault");
-        Ok(told.done)
+        let told = self.perform_with(operation, &[])?;
+        match told.is_lie {
+            true => Err(format!("{operation:?} lies without a fault")),
+            false => Ok(told.done),
+        }
     }
 
-    /// Performs an operation; the `nth` step that may go wrong does.
-    pub fn perform_with(&mut self, operation: Operation, nth: usize) -> Result<Told, String> {
+    /// Performs an operation; of the steps that may go wrong those of these numbers do.
+    pub fn perform_with(
+        &mut self,
+        operation: Operation,
+        go_wrong: &[usize],
+    ) -> Result<Told, String> {
         let before = self.state;
         let thread = THREADS[usize::from(!operation.kind.is_guests())];
         let mut watch = Watch {
             machine: self.machine,
             board: &mut self.board,
-            nth,
+            go_wrong,
             met: 0,
             last: before,
             told: Told::default(),
@@ -144,7 +150,7 @@ impl<'s> Programs<'s> {
 struct Watch<'a, 's> {
     machine: &'a Machine,
     board: &'a mut Board<'s>,
-    nth: usize,
+    go_wrong: &'a [usize],
     met: usize,
     last: State,
     told: Told,
@@ -175,10 +181,10 @@ impl Attendant for Watch<'_, '_> {
             return true;
         };
         self.met += 1;
-        if self.met - 1 != self.nth {
+        if !self.go_wrong.contains(&(self.met - 1)) {
             return true;
         }
-        self.told.fault = Some(fault);
+        self.told.fault = Some((fault, self.told.done.acts.len()));
         false
     }
 
