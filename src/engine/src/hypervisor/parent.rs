@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::convert::op;
+use super::strategy::forget_all;
 use super::{BATCH, Errno, Host, SteStore, Stuck};
 use crate::ids::{Ipa, StreamId, Vmid};
 use crate::layout::{Command, RangeHint};
@@ -151,11 +151,6 @@ fn each(vmids: &[Vmid], command: impl Fn(Vmid) -> Command) -> Vec<[u64; 2]> {
 
 fn cfgi_ste(sid: StreamId) -> [u64; 2] {
     Command::CfgiSte { sid, leaf: true }.encode()
-}
-
-/// CMD_ATC_INV of every address, without a SubstreamID: of every PASID.
-fn forget_all(sid: StreamId) -> [u64; 2] {
-    [u64::from(op::ATC_INV) | u64::from(sid.0) << 32, 52]
 }
 
 /// Issues commands and waits for them. The host's own are legal; one that is not would be our mistake, and counts as not done.

@@ -9,10 +9,13 @@
 mod commands;
 mod contexts;
 mod fan_out;
+mod guest_cds;
 mod native;
 mod per_hwpt;
 mod strong_asid;
 
+pub(super) use commands::forget_all;
+pub use guest_cds::{GuestCds, Told};
 pub use native::Native;
 pub use per_hwpt::PerHwpt;
 pub use strong_asid::StrongAsid;

@@ -147,12 +147,12 @@ impl Hypervisor<'_, '_> {
                     }
                     SteStore::First => written.put(at, words[0]),
                 };
-                self.strategy.translates(vsid(device), true);
                 let (vmid, ats) = (self.viommu.vmid(), self.machine.axes.ats);
+                self.strategy.attached(vsid(device), true, ats);
                 self.parent.attach(host, sid, vmid, ats, write)
             }
             OpKind::Detach => {
-                self.strategy.translates(vsid(device), false);
+                self.strategy.attached(vsid(device), false, false);
                 let abort = encode::ste_word0(device, ste0::ABORT);
                 self.parent
                     .detach(host, sid, &mut || written.put(at, abort))

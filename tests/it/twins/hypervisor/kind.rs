@@ -2,7 +2,7 @@
 
 use engine::StreamId;
 use engine::hypervisor::{
-    Contract, Forwarder, Forwarding, Native, PerHwpt, Strategy, StrongAsid, Viommu,
+    Contract, Forwarder, Forwarding, GuestCds, Native, PerHwpt, Strategy, StrongAsid, Told, Viommu,
 };
 
 /// Which of them.
@@ -11,6 +11,7 @@ pub enum Kind {
     Native(Forwarding, Contract),
     StrongAsid,
     PerHwpt,
+    GuestCds(Told),
 }
 
 /// One of them.
@@ -18,6 +19,7 @@ pub enum Any {
     Native(Native),
     StrongAsid(StrongAsid),
     PerHwpt(PerHwpt),
+    GuestCds(GuestCds),
 }
 
 impl Any {
@@ -29,6 +31,7 @@ impl Any {
             }
             Kind::StrongAsid => Any::StrongAsid(StrongAsid::new(viommu)),
             Kind::PerHwpt => Any::PerHwpt(PerHwpt::new(viommu)),
+            Kind::GuestCds(told) => Any::GuestCds(GuestCds::new(viommu, told)),
         }
     }
 
@@ -37,13 +40,16 @@ impl Any {
             Any::Native(native) => native,
             Any::StrongAsid(strong) => strong,
             Any::PerHwpt(per_hwpt) => per_hwpt,
+            Any::GuestCds(guest) => guest,
         }
     }
 
-    /// Of a stream that is attached, or no more: what a VMM must know that forwards commands.
-    pub fn translates(&mut self, vsid: StreamId, translates: bool) {
-        if let Any::Native(native) = self {
-            native.forwarder.translates(vsid, translates);
+    /// A stream is attached, or no more: what those must know who forward commands, and who speak to all devices.
+    pub fn attached(&mut self, vsid: StreamId, attached: bool, ats: bool) {
+        match self {
+            Any::Native(native) => native.forwarder.translates(vsid, attached),
+            Any::GuestCds(guest) => guest.caches(vsid, attached && ats),
+            Any::StrongAsid(_) | Any::PerHwpt(_) => {}
         }
     }
 }

@@ -12,11 +12,11 @@ use nestcheck::cost::situation::{self, measured, preparation};
 use nestcheck::lockstep::board;
 use vocab::{Asid, Command, Page, Slot, Space, Vmid};
 
-use super::super::act::Act;
+use super::super::act::{Act, take_idle_syncs};
 use super::super::hypervisor::{Devices, Faults};
 use super::super::operations::Pair;
 use super::super::programs::{Fault, Told};
-use super::super::table::Twin;
+use super::super::table::twin;
 use super::native;
 use crate::runs;
 
@@ -97,20 +97,9 @@ impl Row {
         if let Some(&act) = acts.get(first) {
             filled.splice(first..first, vec![act; self.first - 1]);
         }
-        without_empty(filled)
+        take_idle_syncs(&mut filled);
+        filled
     }
-}
-
-/// Without a CMD_SYNC that has nothing in front of it, and completes nothing: a spec has no word for "if anything was converted", and issues an
-/// empty chunk where the twin, as Linux, issues none.
-fn without_empty(acts: Vec<Act>) -> Vec<Act> {
-    let mut kept: Vec<Act> = Vec::new();
-    for act in acts {
-        if is_command(&act) || kept.last().is_some_and(is_command) {
-            kept.push(act);
-        }
-    }
-    kept
 }
 
 fn is_command(act: &Act) -> bool {
@@ -141,11 +130,7 @@ fn outcome(row: &Row, slots: u8, nth: usize) -> Option<Option<Outcome>> {
     let spec = runs::read(Path::new(row.spec));
     let point = Point { k: slots, n: 1 };
     let machine = situation::machine(&spec, point).expect("there is room");
-    let twin = Twin {
-        spec: row.spec,
-        kind: native(row.contract),
-        most: None,
-    };
+    let twin = twin(row.spec, native(row.contract));
     let smmus = [board::smmu(), board::smmu()];
     let devices = Devices::new(&smmus[1]);
     let mut pair = Pair::new(&machine, &twin, &smmus, &devices);

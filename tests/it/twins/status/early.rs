@@ -13,7 +13,7 @@ use vocab::{Command, Device, Slot};
 use super::super::act::Act;
 use super::super::hypervisor::{Devices, Faults, Kind};
 use super::super::operations::Pair;
-use super::super::table::Twin;
+use super::super::table::{Twin, twin};
 use crate::runs;
 
 const fn operation(kind: OpKind, args: [u8; 3]) -> Operation {
@@ -25,11 +25,10 @@ const BIND: Operation = operation(OpKind::Bind, [0; 3]);
 const ATTACH: Operation = operation(OpKind::Attach, [0; 3]);
 const MAP: Operation = operation(OpKind::Map, [0; 3]);
 
-const TWIN: Twin = Twin {
-    spec: "specs/corpus/fixed/early-cfgi-dropped.toml",
-    kind: Kind::Native(Forwarding::EachCommand, Contract::Linux),
-    most: None,
-};
+const TWIN: Twin = twin(
+    "specs/corpus/fixed/early-cfgi-dropped.toml",
+    Kind::Native(Forwarding::EachCommand, Contract::Linux),
+);
 
 #[test]
 fn an_early_cfgi_is_dropped() {

@@ -14,7 +14,7 @@ use super::super::act::{Act, settled};
 use super::super::hypervisor::{Devices, Faults, Kind};
 use super::super::operations::Pair;
 use super::super::programs::{Done, Fault, Told};
-use super::super::table::Twin;
+use super::super::table::twin;
 use super::native;
 use crate::runs;
 
@@ -91,11 +91,7 @@ fn failures(path: &str, kind: Kind) -> Vec<Failure> {
     for (point, operation) in points.flat_map(|point| KINDS.map(|kind| (point, kind))) {
         let machine = situation::machine(&spec, point).expect("there is room");
         for nth in 0.. {
-            let twin = Twin {
-                spec: "",
-                kind,
-                most: None,
-            };
+            let twin = twin("", kind);
             let smmus = [board::smmu(), board::smmu()];
             let devices = Devices::new(&smmus[1]);
             let mut pair = Pair::new(&machine, &twin, &smmus, &devices);

@@ -2,8 +2,8 @@
 
 use engine::Asid;
 use engine::hypervisor::{
-    CdStore, Change, Contract, Counts, Errno, Forwarder, Forwarding, Native, PerHwpt, Slot,
-    Strategy, StrongAsid,
+    CdStore, Change, Contract, Counts, Errno, Forwarder, Forwarding, GuestCds, Native, PerHwpt,
+    Slot, Strategy, StrongAsid, Told,
 };
 
 use super::*;
@@ -366,4 +366,47 @@ fn address_spaces_with_tags_of_the_host() {
         s.changed(&mut Recorder::default(), Asid(500), Change::All)
     });
     assert_eq!(nowhere, [1, 0, 0, 0]);
+}
+
+/// Where the guest owns its CDs, what the hypervisor is told decides what is left: of the TLB, of the device's cache, of the CD.
+#[test]
+fn what_is_left_when_the_hypervisor_is_told_less() {
+    for (told, atc_forgets, cd_forgets) in [
+        (Told::Asids, true, false),
+        (Told::Cds, false, true),
+        (Told::CdsAndDevices, true, true),
+        (Told::CdsAndSlots, true, true),
+    ] {
+        let mut scene = scene();
+        let leaf = scene.slot(0);
+        let devices = Devices([(SID, Atc::new(SID, 16))].into());
+        let atc = &devices.0[&SID];
+        let mut host = scene.host(&devices);
+        let mut tbu = scene.guest.smmu.tbu().unwrap();
+        let mut strategy = GuestCds::new(scene.viommu.clone(), told);
+        strategy.caches(VSID, true);
+        let slot = slot(Some(1), true);
+        let store = &mut |store| scene.store_cd(1, store);
+        strategy.bind(&mut host, slot, ASID, store).unwrap();
+        assert_eq!(reach_by_ats(atc, &mut tbu), Some(PA), "{told:?}");
+        assert_eq!(reach(&mut tbu, Some(1), VA), Some(PA), "{told:?}");
+        scene.guest.write(leaf, &[0]);
+        strategy.changed(&mut host, ASID, PAGE).unwrap();
+        assert_eq!(reach(&mut tbu, Some(1), VA), None, "{told:?}");
+        let left = (!atc_forgets).then_some(PA);
+        assert_eq!(reach_by_ats(atc, &mut tbu), left, "{told:?}");
+        strategy.unbind(&mut host, slot, store).unwrap();
+        let other = reach(&mut tbu, Some(1), VA + 0x1000);
+        assert_eq!(other.is_none(), cd_forgets, "{told:?}: {other:?}");
+        assert_eq!(
+            strategy.unbind(&mut host, slot, store),
+            Err(Errno::NoEntry),
+            "{told:?}"
+        );
+        // A device that has gone is not spoken to.
+        strategy.caches(VSID, false);
+        let before = strategy.counts().commands;
+        strategy.changed(&mut host, ASID, PAGE).unwrap();
+        assert_eq!(strategy.counts().commands - before, 1, "{told:?}");
+    }
 }
