@@ -12,3 +12,4 @@ mod operations;
 mod programs;
 mod status;
 mod table;
+mod walk;

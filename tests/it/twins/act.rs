@@ -3,7 +3,7 @@
 use engine::layout::{Command, SyncSignal};
 use model::Machine;
 use nestcheck::lockstep::{encode, map};
-use vocab::{Slot, Viommu};
+use vocab::{Device, Slot, Viommu};
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +53,16 @@ fn of_leaf(mut command: Command) -> Command {
     command
 }
 
+/// The vIOMMU that a device begins at; here none ever moves to another.
+pub fn viommu_of(machine: &Machine, device: Device) -> Viommu {
+    Viommu(device.0 % machine.bounds.viommus)
+}
+
 /// The physical address of a slot's CD.
 pub fn cd(machine: &Machine, slot: Slot) -> u64 {
-    let viommu = Viommu(0);
-    let table = map::cd_table(viommu, machine.device_of(slot));
+    let device = machine.device_of(slot);
+    let viommu = viommu_of(machine, device);
+    let table = map::cd_table(viommu, device);
     let place = table + u64::from(encode::index(machine, slot).0) * 64;
     map::physical(machine.vm_of(viommu), place)
 }

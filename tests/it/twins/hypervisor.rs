@@ -20,7 +20,7 @@ use nestcheck::lockstep::unit::Memory;
 use nestcheck::lockstep::{encode, map};
 use vocab::{Device, Page, Slot, Space, Vm};
 
-use super::act::Act;
+use super::act::{Act, viommu_of};
 use super::programs::Done;
 use kind::Any;
 pub use kind::Kind;
@@ -32,8 +32,9 @@ use words::{VIRTUAL, vsid};
 pub struct Hypervisor<'h, 's> {
     machine: &'h Machine,
     physical: Physical<'h, 's>,
-    viommu: Viommu,
-    strategy: Any,
+    /// The vIOMMUs of the VM, and for each what the guest drives it by.
+    viommus: Vec<Viommu>,
+    strategies: Vec<Any>,
     parent: NestParent,
     /// The guest's ASIDs, the smallest free one first. From where on is not the host's business where the host has its own.
     asids: BTreeMap<Space, Asid>,
@@ -50,17 +51,26 @@ impl<'h, 's> Hypervisor<'h, 's> {
         kind: Kind,
     ) -> Self {
         drop(Board::new(machine, smmu, Pace::AtOnce, Vec::new()));
-        let mut viommu = Viommu::new(words::parent()).expect("stage 2 alone");
         let all = (0..machine.bounds.devices).map(Device);
-        for device in all.clone() {
-            let sid = encode::sid(device);
-            viommu.devices.add(vsid(device), sid).expect("a new number");
-        }
+        let viommu = |id| {
+            let mut viommu = Viommu::new(words::parent(id)).expect("stage 2 alone");
+            for device in all
+                .clone()
+                .filter(|&device| viommu_of(machine, device) == id)
+            {
+                let added = viommu.devices.add(vsid(device), encode::sid(device));
+                added.expect("a new number");
+            }
+            viommu
+        };
+        let viommus: Vec<_> = (0..machine.bounds.viommus)
+            .map(|id| viommu(vocab::Viommu(id)))
+            .collect();
         let mut hypervisor = Hypervisor {
             machine,
             physical: Physical::new(smmu, devices),
-            strategy: Any::new(kind, &viommu),
-            viommu,
+            strategies: viommus.iter().map(|it| Any::new(kind, it)).collect(),
+            viommus,
             parent: NestParent::new(),
             asids: BTreeMap::new(),
             first_asid: if kind == Kind::PerHwpt { 101 } else { 1 },
@@ -88,22 +98,33 @@ impl<'h, 's> Hypervisor<'h, 's> {
         faults: Faults,
         alter: Alter<'_>,
     ) -> (Done, Result<(), Errno>) {
-        let before = self.strategy.strategy().counts();
+        let before = self.calls();
         let result = self.drive(operation, faults, alter);
-        let after = self.strategy.strategy().counts();
-        let less = |count: fn(&Counts) -> u64| (count(&after) - count(&before)) as u32;
-        let calls = [
-            less(|counts| counts.exits),
-            less(|counts| counts.ioctls),
-            less(|counts| counts.commands),
-            less(|counts| counts.syncs),
-        ];
+        let after = self.calls();
+        let calls = std::array::from_fn(|count| after[count] - before[count]);
         let done = Done {
             acts: self.physical.written.take(),
             calls,
             succeeded: result.is_ok(),
         };
         (done, result)
+    }
+
+    /// Exits, ioctls, commands and CMD_SYNCs so far.
+    fn calls(&mut self) -> [u32; 4] {
+        let mut calls = [0; 4];
+        for strategy in &mut self.strategies {
+            let Counts {
+                exits,
+                ioctls,
+                commands,
+                syncs,
+            } = strategy.strategy().counts();
+            for (sum, more) in calls.iter_mut().zip([exits, ioctls, commands, syncs]) {
+                *sum += more as u32;
+            }
+        }
+        calls
     }
 
     /// A command as the guest writes it, who knows neither its VMID nor its devices' StreamIDs.
@@ -117,7 +138,7 @@ impl<'h, 's> Hypervisor<'h, 's> {
         }
     }
 
-    /// The guest's VMM makes one call, IOMMU_HWPT_INVALIDATE.
+    /// The guest's VMM makes one call, IOMMU_HWPT_INVALIDATE on its first vIOMMU.
     pub fn ioctl(
         &mut self,
         contract: Contract,
@@ -134,7 +155,7 @@ impl<'h, 's> Hypervisor<'h, 's> {
         };
         let alter: Alter<'_> = &mut |batch| vec![batch];
         let host = &mut self.physical.host(faults, alter);
-        let invalidated = self.viommu.hwpt_invalidate(host, contract, &array);
+        let invalidated = self.viommus[0].hwpt_invalidate(host, contract, &array);
         (invalidated, self.physical.written.take())
     }
 
@@ -151,8 +172,9 @@ impl<'h, 's> Hypervisor<'h, 's> {
         (consumed, self.physical.written.take())
     }
 
+    /// The first.
     pub fn viommu(&self) -> &Viommu {
-        &self.viommu
+        &self.viommus[0]
     }
 
     /// How the guest calls its first device.
@@ -162,7 +184,7 @@ impl<'h, 's> Hypervisor<'h, 's> {
 
     /// The guest has the device no longer.
     pub fn destroy_vdevice(&mut self, device: Device) {
-        let removed = self.viommu.devices.remove(vsid(device));
+        let removed = self.viommus[0].devices.remove(vsid(device));
         removed.expect("it was added");
     }
 

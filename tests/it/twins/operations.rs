@@ -1,15 +1,13 @@
 //! Operations that go well: the same acts and the same costs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use model::{Bounds, CacheMode, Machine, OpKind};
+use model::{Machine, OpKind};
 use nestcheck::cost::Point;
 use nestcheck::cost::alone::Operation;
 use nestcheck::cost::situation::{self, measured, preparation};
 use nestcheck::lockstep::{board, unit};
-use nestcheck::search::machine::machine;
-use nestcheck::spec::{Part, Spec};
-use vocab::Threat;
+use nestcheck::spec::Spec;
 
 use super::act::{settled, take_idle_syncs};
 use super::hypervisor::{Alter, Devices, Faults, Hypervisor};
@@ -37,7 +35,7 @@ pub struct Pair<'h, 's> {
     pub hypervisor: Hypervisor<'h, 's>,
     may_leave: bool,
     /// Whether something out of date was left.
-    left: bool,
+    pub left: bool,
 }
 
 impl<'h, 's> Pair<'h, 's> {
@@ -114,33 +112,6 @@ impl<'h, 's> Pair<'h, 's> {
     }
 }
 
-/// A machine with two devices, two slots each.
-fn larger(spec: &Spec) -> Machine {
-    let bounds = Bounds {
-        devices: 2,
-        ssids: 2,
-        asids: 2,
-        vmids: 1,
-        spaces: 2,
-        pages: 1,
-        ipas: 2,
-        vms: 1,
-        viommus: 1,
-        guest_threads: 1,
-        host_threads: 1,
-        operations: KINDS.into_iter().chain([OpKind::Destroy]).collect(),
-    };
-    let part = Part {
-        name: "walk".to_owned(),
-        bounds,
-        asks: Vec::new(),
-        threats: Vec::new(),
-        because: None,
-    };
-    let (threat, devices) = (Threat::Honest, vocab::Devices::Driven);
-    machine(spec, &part, threat, devices, CacheMode::Saturated)
-}
-
 /// Both lists side by side.
 fn told(program: &Done, twin: &Done) -> String {
     let mut lines = vec![format!(
@@ -203,55 +174,5 @@ fn every_operation_is_the_same_to_hardware() {
             format!("; with at most {slots} slots: {why}")
         });
         println!("{} and {:?}: {compared:?}{why}", twin.spec, twin.kind);
-    }
-}
-
-/// How long a walk is.
-const STEPS: usize = 600;
-
-/// One operation after another, each alone, of all that may begin the one that was taken least often: there, or else anywhere.
-#[test]
-fn and_so_they_are_in_any_order() {
-    for twin in TWINS.iter().filter(|twin| twin.most.is_none()) {
-        let machine = larger(&read(twin));
-        let smmus = [board::smmu(), board::smmu()];
-        let devices = Devices::new(&smmus[1]);
-        let mut pair = Pair::new(&machine, twin, &smmus, &devices);
-        let mut taken = BTreeMap::new();
-        let mut situations = BTreeSet::new();
-        for step in 0..STEPS {
-            let mut choices = pair.programs.choices(&KINDS);
-            // Who exits without being bound anywhere has a CMD_SYNC or two for nothing in the spec; the twin is not asked.
-            choices.retain(|operation| {
-                let space = operation.args[0] as usize;
-                operation.kind != OpKind::Exit || pair.programs.state.memory.asid[space] != 0
-            });
-            let here = bytemuck::bytes_of(&pair.programs.state.memory).to_vec();
-            let times = |operation: &Operation| {
-                let operation = (operation.kind, operation.args);
-                let of = |key| taken.get(&key).copied().unwrap_or(0_usize);
-                (of((Some(here.clone()), operation)), of((None, operation)))
-            };
-            let next = choices.into_iter().min_by_key(times);
-            let next = next.expect("something may always begin");
-            for place in [None, Some(here.clone())] {
-                *taken.entry((place, (next.kind, next.args))).or_default() += 1;
-            }
-            situations.insert(here);
-            if let Err(what) = pair.both(next) {
-                panic!("{} and {:?}, step {step}: {what}", twin.spec, twin.kind);
-            }
-        }
-        assert_eq!(pair.left, twin.leaves.is_some(), "{}", twin.spec);
-        let operations: BTreeSet<_> = taken.keys().map(|(_, operation)| *operation).collect();
-        let kinds: BTreeSet<_> = operations.iter().map(|(kind, _)| *kind).collect();
-        assert_eq!(kinds.len(), KINDS.len(), "only {kinds:?}");
-        println!(
-            "{} and {:?}: {} operations in {} situations",
-            twin.spec,
-            twin.kind,
-            operations.len(),
-            situations.len()
-        );
     }
 }

@@ -7,6 +7,7 @@ use engine::hypervisor::{Contract, Forwarding, Told};
 use nestcheck::spec::Spec;
 
 use super::hypervisor::Kind;
+use crate::claims::{self, HONEST};
 use crate::runs::{self, FIXED, SHIPPED};
 
 /// A spec and the strategy that does the same.
@@ -139,6 +140,13 @@ const WITHOUT: [(&str, &str); 4] = [
 
 pub fn read(twin: &Twin) -> Spec {
     runs::read(Path::new(twin.spec))
+}
+
+/// What only tests need must be as right as it says, too.
+#[test]
+fn specs_of_twins_alone_are_as_claimed() {
+    let own = TWINS.iter().filter(|twin| twin.spec.starts_with("tests/"));
+    claims::check(own.map(read).collect(), |_, pair| pair == HONEST);
 }
 
 /// A variant that is added must be given a twin, or a reason.

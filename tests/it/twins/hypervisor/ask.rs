@@ -9,6 +9,7 @@ use nestcheck::cost::alone::Operation;
 use nestcheck::lockstep::{encode, map};
 use vocab::{Device, Ipa, Page, Slot, Space, Vm};
 
+use super::super::act::viommu_of;
 use super::Hypervisor;
 use super::queue::{Alter, Faults};
 use super::words::{nested, store_cd, vsid};
@@ -55,7 +56,11 @@ impl Hypervisor<'_, '_> {
 
     /// The guest's own allocator.
     fn allocate(&mut self, space: Space) {
-        let used = |asid: &Asid| self.asids.values().any(|known| known == asid);
+        let of = |space| self.machine.viommu_of(space);
+        let used = |asid: &Asid| {
+            let mut known = self.asids.iter();
+            known.any(|(&other, known)| known == asid && of(other) == of(space))
+        };
         let free = (self.first_asid..).map(Asid).find(|asid| !used(asid));
         let free = free.expect("there are more ASIDs than spaces");
         self.asids.entry(space).or_insert(free);
@@ -96,7 +101,11 @@ impl Hypervisor<'_, '_> {
             store_cd(machine, &written, *slot, space, store);
         };
         let host = &mut self.physical.host(faults, alter);
-        let strategy = self.strategy.strategy();
+        let viommu = match operation.kind {
+            OpKind::Unmap | OpKind::Exit => machine.viommu_of(space),
+            _ => viommu_of(machine, machine.device_of(slot)),
+        };
+        let strategy = self.strategies[viommu.index()].strategy();
         match operation.kind {
             OpKind::Bind => strategy.bind(host, context, others.unwrap(), cd),
             OpKind::Unbind => strategy.unbind(host, context, cd),
@@ -127,6 +136,8 @@ impl Hypervisor<'_, '_> {
         let leaf = map::stage_2_entry(Vm(0), ipa);
         let written = self.physical.written.clone();
         let host = &mut self.physical.host(faults, alter);
+        let place = viommu_of(self.machine, device).index();
+        let (viommu, strategy) = (&self.viommus[place], &mut self.strategies[place]);
         match operation.kind {
             OpKind::Lend => {
                 let entry = encode::stage_2_leaf(encode::frame(Vm(0), ipa));
@@ -138,7 +149,7 @@ impl Hypervisor<'_, '_> {
                 self.parent.unmap(host, IpaAddress(map::ipa(ipa)), 1, clear)
             }
             OpKind::Attach => {
-                let words = nested(self.machine, &self.viommu, device).words();
+                let words = nested(self.machine, viommu, device).words();
                 let write = &mut |store| match store {
                     SteStore::Rest => {
                         for word in [1, 3, 2] {
@@ -147,12 +158,12 @@ impl Hypervisor<'_, '_> {
                     }
                     SteStore::First => written.put(at, words[0]),
                 };
-                let (vmid, ats) = (self.viommu.vmid(), self.machine.axes.ats);
-                self.strategy.attached(vsid(device), true, ats);
+                let (vmid, ats) = (viommu.vmid(), self.machine.axes.ats);
+                strategy.attached(vsid(device), true, ats);
                 self.parent.attach(host, sid, vmid, ats, write)
             }
             OpKind::Detach => {
-                self.strategy.attached(vsid(device), false, false);
+                strategy.attached(vsid(device), false, false);
                 let abort = encode::ste_word0(device, ste0::ABORT);
                 self.parent
                     .detach(host, sid, &mut || written.put(at, abort))

@@ -2,12 +2,12 @@
 
 use engine::Asid;
 use engine::StreamId;
-use engine::hypervisor::{CdStore, Viommu, VirtualSte};
+use engine::hypervisor::{self, CdStore, VirtualSte};
 use engine::layout::Ste;
 use model::Machine;
 use model::caches::{cd0, cd1, ste0, ste1, ste2};
 use nestcheck::lockstep::encode;
-use vocab::{Device, Slot, Space, Vm};
+use vocab::{Device, Slot, Space, Viommu, Vm, Vmid};
 
 use super::super::act;
 use super::queue::Written;
@@ -20,17 +20,17 @@ pub fn vsid(device: Device) -> StreamId {
     StreamId(encode::sid(device).0 + VIRTUAL)
 }
 
-/// The STE of stage 2 alone that everything is nested on.
-pub fn parent() -> Ste {
-    let [word2, word3] = encode::ste_words2(ste2::new(vocab::Vmid(0), Vm(0)));
+/// The STE of stage 2 alone that a vIOMMU is nested on: the VM's, with a VMID for each vIOMMU.
+pub fn parent(Viommu(viommu): Viommu) -> Ste {
+    let [word2, word3] = encode::ste_words2(ste2::new(Vmid(viommu), Vm(0)));
     let word0 = encode::ste_word0(Device(0), ste0::S2_TRANS);
     Ste::from_words([word0, 0, word2, word3, 0, 0, 0, 0])
 }
 
 /// The physical STE of a device whose guest has its CD table where the model's has.
-pub fn nested(machine: &Machine, viommu: &Viommu, device: Device) -> Ste {
+pub fn nested(machine: &Machine, viommu: &hypervisor::Viommu, device: Device) -> Ste {
     const CONFIG: u64 = 7 << 1;
-    let word0 = encode::ste_word0(device, ste0::nested(vocab::Viommu(0)));
+    let word0 = encode::ste_word0(device, ste0::nested(act::viommu_of(machine, device)));
     let word1 = encode::ste_word1(machine, ste1::new(machine.axes.ats, false));
     let ste = VirtualSte::validate([word0 & !CONFIG | 5 << 1, word1])
         .and_then(|vste| viommu.attach(encode::sid(device), &vste, true))
