@@ -168,7 +168,8 @@ pub fn text(code: &Code, pc: Pc) -> String {
     step.map_or(String::new(), |step| code.steps[step].text.clone())
 }
 
-fn add(sum: &mut Cost, more: Cost) {
+/// Adds what a step cost.
+pub fn add(sum: &mut Cost, more: Cost) {
     let Cost {
         exits,
         ioctls,

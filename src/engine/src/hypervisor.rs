@@ -36,7 +36,9 @@ pub use invalidate::{BATCH, Contract, Invalidated, LARGEST};
 pub use parent::NestParent;
 pub use slots::{Slot, Slots};
 pub use stores::{CdStore, SteStore};
-pub use strategy::{Change, Counts, GuestCds, Native, PerHwpt, Strategy, StrongAsid, Told};
+pub use strategy::{
+    Cd, Cds, Change, Counts, Done, GuestCds, Native, PerHwpt, Strategy, StrongAsid, Told,
+};
 pub use user_array::{DATA_ARM_SMMUV3, UserArray};
 pub use vdevice::Vdevices;
 pub use viommu::Viommu;

@@ -25,7 +25,7 @@ use super::programs::Done;
 use kind::Any;
 pub use kind::Kind;
 use queue::Physical;
-pub use queue::{Alter, Devices, Faults};
+pub use queue::{Alter, Devices, Faults, Way};
 use words::{VIRTUAL, vsid};
 
 /// A guest, its hypervisor and its devices.
@@ -88,18 +88,17 @@ impl<'h, 's> Hypervisor<'h, 's> {
 
     /// Performs an operation; says also what the driver is told.
     pub fn perform(&mut self, operation: Operation) -> (Done, Result<(), Errno>) {
-        self.perform_with(operation, Faults::default(), &mut |batch| vec![batch])
+        self.perform_with(operation, Way::well(&mut |batch| vec![batch]))
     }
 
     /// The same with faults and mistakes.
     pub fn perform_with(
         &mut self,
         operation: Operation,
-        faults: Faults,
-        alter: Alter<'_>,
+        way: Way<'_>,
     ) -> (Done, Result<(), Errno>) {
         let before = self.calls();
-        let result = self.drive(operation, faults, alter);
+        let result = self.drive(operation, way);
         let after = self.calls();
         let calls = std::array::from_fn(|count| after[count] - before[count]);
         let done = Done {
@@ -153,8 +152,8 @@ impl<'h, 's> Hypervisor<'h, 's> {
             entry_len: 16,
             entry_num: entries.len() as u32,
         };
-        let alter: Alter<'_> = &mut |batch| vec![batch];
-        let host = &mut self.physical.host(faults, alter);
+        let alter = &mut |batch| vec![batch];
+        let host = &mut self.physical.host(Way { faults, alter });
         let invalidated = self.viommus[0].hwpt_invalidate(host, contract, &array);
         (invalidated, self.physical.written.take())
     }
@@ -166,8 +165,8 @@ impl<'h, 's> Hypervisor<'h, 's> {
         commands: &[[u64; 2]],
     ) -> (Consumed, Vec<Act>) {
         let commands = [commands, &[[0x46, 0]]].concat();
-        let alter: Alter<'_> = &mut |batch| vec![batch];
-        let host = &mut self.physical.host(Faults::default(), alter);
+        let alter = &mut |batch| vec![batch];
+        let host = &mut self.physical.host(Way::well(alter));
         let consumed = forwarder.consume(host, &commands);
         (consumed, self.physical.written.take())
     }

@@ -11,7 +11,7 @@ use nestcheck::lockstep::board;
 use nestcheck::spec::Spec;
 
 use super::hypervisor::{Devices, Kind};
-use super::operations::{KINDS, Pair, compare, history, points};
+use super::operations::{Pair, compare, history, kinds, points};
 use super::table::{TWINS, Twin, read, twin};
 use super::walk::{Size, walk};
 use crate::claims::base_of;
@@ -66,8 +66,7 @@ fn twin_of(path: &Path) -> Option<&'static Twin> {
 
 /// What differs first between a spec and somebody else's twin.
 fn difference(spec: &Spec, twin: &Twin) -> Option<String> {
-    KINDS
-        .into_iter()
+    kinds()
         .flat_map(|kind| points(twin).into_iter().map(move |point| (kind, point)))
         .find_map(|(kind, point)| compare(spec, twin, kind, point).err())
         .or_else(|| walk(spec, twin, Size::Two, 200).err())
@@ -163,7 +162,7 @@ fn difference_with(
 ) -> Option<String> {
     let point = Point { k: 2, n: 1 };
     let machine = situation::machine(&read(twin), point).expect("there is room");
-    KINDS.into_iter().find_map(|kind| {
+    kinds().find_map(|kind| {
         let smmus = [board::smmu(), board::smmu()];
         let devices = Devices::new(&smmus[1]);
         let mut pair = Pair::new(&machine, twin, &smmus, &devices);

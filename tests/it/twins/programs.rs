@@ -4,7 +4,7 @@ use model::program::Instr;
 use model::state::State;
 use model::trace::{self, Deed};
 use model::{Cost, Machine, OpKind, Outcome, Step};
-use nestcheck::cost::alone::{Attendant, Obstacle, Operation, perform_before};
+use nestcheck::cost::alone::{Attendant, Obstacle, Operation, add, perform_before};
 use nestcheck::cost::situation::THREADS;
 use nestcheck::lockstep::Line;
 use nestcheck::lockstep::Pace;
@@ -18,7 +18,7 @@ use super::act::Act;
 pub struct Done {
     /// What hardware saw, in order.
     pub acts: Vec<Act>,
-    /// Exits, ioctls, commands and CMD_SYNCs. A hypercall is an exit that calls the kernel.
+    /// Exits, ioctls, commands and CMD_SYNCs.
     pub calls: [u32; 4],
     /// Whether the operation returned with success.
     pub succeeded: bool,
@@ -89,6 +89,7 @@ impl<'s> Programs<'s> {
             met: 0,
             last: before,
             told: Told::default(),
+            cost: Cost::default(),
             wrong: None,
         };
         let ended = perform_before(self.machine, &before, thread, operation, &mut watch);
@@ -154,6 +155,7 @@ struct Watch<'a, 's> {
     met: usize,
     last: State,
     told: Told,
+    cost: Cost,
     wrong: Option<String>,
 }
 
@@ -217,32 +219,21 @@ impl Attendant for Watch<'_, '_> {
             self.told.reports.push(self.told.taken);
         }
         self.told.is_lie |= after.ghost.offence & vocab::PropertyId::Report.bit() != 0;
-        let cost = self.cost(before, step);
-        add(&mut self.told.done.calls, cost);
+        let Outcome::Next(_, seen) = self.machine.apply(before, step) else {
+            panic!("a step that was taken can be taken again");
+        };
+        add(&mut self.cost, seen.cost);
+        self.told.done.calls = calls(&self.cost);
         self.last = *after;
     }
 }
 
-impl Watch<'_, '_> {
-    fn cost(&self, before: &State, step: Step) -> Cost {
-        match self.machine.apply(before, step) {
-            Outcome::Next(_, seen) => seen.cost,
-            _ => panic!("a step that was taken can be taken again"),
-        }
-    }
-}
-
-fn add(calls: &mut [u32; 4], cost: Cost) {
-    let Cost {
-        exits,
-        ioctls,
-        hypercalls,
-        commands,
-        syncs,
-        ..
-    } = cost;
-    let more = [exits + hypercalls, ioctls + hypercalls, commands, syncs];
-    for (sum, more) in calls.iter_mut().zip(more) {
-        *sum += more;
-    }
+/// Exits, ioctls, commands and CMD_SYNCs. A hypercall is an exit that calls the kernel.
+const fn calls(cost: &Cost) -> [u32; 4] {
+    [
+        cost.exits + cost.hypercalls,
+        cost.ioctls + cost.hypercalls,
+        cost.commands,
+        cost.syncs,
+    ]
 }

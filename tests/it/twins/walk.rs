@@ -10,7 +10,7 @@ use nestcheck::spec::{Part, Spec};
 use vocab::Threat;
 
 use super::hypervisor::Devices;
-use super::operations::{KINDS, Pair};
+use super::operations::{Pair, kinds};
 use super::table::{TWINS, Twin, read};
 
 /// How much of everything there is, one vIOMMU or two of one VM.
@@ -24,11 +24,10 @@ pub enum Size {
 
 impl Size {
     fn kinds(self) -> Vec<OpKind> {
-        let mut kinds = KINDS.to_vec();
-        if self == Size::Two {
-            kinds.retain(|kind| ![OpKind::Attach, OpKind::Detach].contains(kind));
-        }
-        kinds
+        let moves = [OpKind::Attach, OpKind::Detach];
+        kinds()
+            .filter(|kind| self == Size::One || !moves.contains(kind))
+            .collect()
     }
 
     fn machine(self, spec: &Spec) -> Machine {

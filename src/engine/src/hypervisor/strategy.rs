@@ -50,6 +50,13 @@ pub struct Counts {
     pub syncs: u64,
 }
 
+/// Whether what was asked for is done.
+pub type Done = Result<(), Errno>;
+/// Who stores to the CD that is asked about.
+pub type Cd<'a> = &'a mut dyn FnMut(CdStore);
+/// Who stores to the CDs of several slots.
+pub type Cds<'a> = &'a mut dyn FnMut(Slot, CdStore);
+
 /// A way from a guest's driver to the caches.
 pub trait Strategy {
     /// A context comes: `cd` makes the CD of `slot`, which is invalid, a valid one, store by store, with the ASID that it is given: `asid`,
@@ -58,55 +65,33 @@ pub trait Strategy {
     /// # Errors
     /// [`Errno::Busy`] if the slot has a context; [`Errno::Io`] if the device is not the guest's, in which case `cd` may not have
     /// been called; [`Errno::TimedOut`]. After an error behind a store the slot counts as used, since devices may reach it.
-    fn bind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno>;
+    fn bind(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done;
 
     /// A context goes: `cd` makes the CD of `slot` invalid. When this returns, nothing of it is cached.
     ///
     /// # Errors
     /// [`Errno::NoEntry`] if the slot has none. After any other error the slot counts as used, and this can be repeated.
-    fn unbind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno>;
+    fn unbind(&mut self, host: &mut dyn Host, slot: Slot, cd: Cd<'_>) -> Done;
 
     /// A context goes and another comes, while the device goes on: in between the CD is invalid, since both its words change.
     ///
     /// # Errors
     /// [`Errno::NoEntry`] if the slot has no context. After any other error the slot counts as used, under one of the two ASIDs, and
     /// what was cached under the old one may be there.
-    fn replace(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno>;
+    fn replace(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done;
 
     /// The tables of `asid` have changed. When this returns, no device uses what was there before.
     ///
     /// # Errors
     /// Some cache may still know it.
-    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Result<(), Errno>;
+    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Done;
 
     /// The process of `asid` is gone, and its tables are about to go; its contexts stay until they are unbound. `cd` ends each of them,
     /// so that devices' accesses are aborted quietly. When this returns, nothing that they walked is cached.
     ///
     /// # Errors
     /// Some cache may still know it.
-    fn stop(
-        &mut self,
-        host: &mut dyn Host,
-        asid: Asid,
-        cd: &mut dyn FnMut(Slot, CdStore),
-    ) -> Result<(), Errno>;
+    fn stop(&mut self, host: &mut dyn Host, asid: Asid, cd: Cds<'_>) -> Done;
 
     /// What this has cost so far.
     fn counts(&self) -> Counts;

@@ -11,27 +11,22 @@ use vocab::{Device, Ipa, Page, Slot, Space, Vm};
 
 use super::super::act::viommu_of;
 use super::Hypervisor;
-use super::queue::{Alter, Faults};
+use super::queue::Way;
 use super::words::{nested, store_cd, vsid};
 
 impl Hypervisor<'_, '_> {
-    pub(super) fn drive(
-        &mut self,
-        operation: Operation,
-        faults: Faults,
-        alter: Alter<'_>,
-    ) -> Result<(), Errno> {
+    pub(super) fn drive(&mut self, operation: Operation, way: Way<'_>) -> Result<(), Errno> {
         let [first, second, third] = operation.args;
         let (slot, space) = (Slot(first), Space(first));
         match operation.kind {
             OpKind::Bind | OpKind::Replace => {
                 self.allocate(Space(second));
-                self.contexts(operation, faults, alter)?;
+                self.contexts(operation, way)?;
                 self.bound.insert(slot, Space(second));
                 self.give_back(Space(third));
             }
             OpKind::Unbind => {
-                self.contexts(operation, faults, alter)?;
+                self.contexts(operation, way)?;
                 self.bound.remove(&slot);
                 self.give_back(Space(second));
             }
@@ -41,15 +36,15 @@ impl Hypervisor<'_, '_> {
             }
             OpKind::Unmap => {
                 self.put_leaf(space, Page(second), 0);
-                self.contexts(operation, faults, alter)?;
+                self.contexts(operation, way)?;
             }
             OpKind::Exit => {
-                self.contexts(operation, faults, alter)?;
+                self.contexts(operation, way)?;
                 for page in 0..self.machine.bounds.pages {
                     self.put_leaf(space, Page(page), 0);
                 }
             }
-            _ => self.host_operation(operation, faults, alter)?,
+            _ => self.host_operation(operation, way)?,
         }
         Ok(())
     }
@@ -81,12 +76,7 @@ impl Hypervisor<'_, '_> {
     }
 
     /// What the driver asks the strategy for.
-    fn contexts(
-        &mut self,
-        operation: Operation,
-        faults: Faults,
-        alter: Alter<'_>,
-    ) -> Result<(), Errno> {
+    fn contexts(&mut self, operation: Operation, way: Way<'_>) -> Result<(), Errno> {
         let [first, second, _] = operation.args;
         let (slot, space, other) = (Slot(first), Space(first), Space(second));
         let context = self.context(slot);
@@ -100,7 +90,7 @@ impl Hypervisor<'_, '_> {
             let (_, slot) = all.iter().find(|(known, _)| *known == context).unwrap();
             store_cd(machine, &written, *slot, space, store);
         };
-        let host = &mut self.physical.host(faults, alter);
+        let host = &mut self.physical.host(way);
         let viommu = match operation.kind {
             OpKind::Unmap | OpKind::Exit => machine.viommu_of(space),
             _ => viommu_of(machine, machine.device_of(slot)),
@@ -124,18 +114,13 @@ impl Hypervisor<'_, '_> {
     }
 
     /// What the host asks the stage 2 for.
-    fn host_operation(
-        &mut self,
-        operation: Operation,
-        faults: Faults,
-        alter: Alter<'_>,
-    ) -> Result<(), Errno> {
+    fn host_operation(&mut self, operation: Operation, way: Way<'_>) -> Result<(), Errno> {
         let [first, second, _] = operation.args;
         let (device, ipa) = (Device(first), Ipa(second));
         let (sid, at) = (encode::sid(device), map::ste(device));
         let leaf = map::stage_2_entry(Vm(0), ipa);
         let written = self.physical.written.clone();
-        let host = &mut self.physical.host(faults, alter);
+        let host = &mut self.physical.host(way);
         let place = viommu_of(self.machine, device).index();
         let (viommu, strategy) = (&self.viommus[place], &mut self.strategies[place]);
         match operation.kind {

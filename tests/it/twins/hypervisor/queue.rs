@@ -77,6 +77,20 @@ pub struct Faults {
     pub unanswered: Option<usize>,
 }
 
+/// What happens to commands on their way.
+pub struct Way<'a> {
+    pub faults: Faults,
+    pub alter: Alter<'a>,
+}
+
+impl<'a> Way<'a> {
+    /// Nothing goes wrong in hardware.
+    pub fn well(alter: Alter<'a>) -> Self {
+        let faults = Faults::default();
+        Way { faults, alter }
+    }
+}
+
 /// The physical queue.
 pub struct Physical<'h, 's> {
     pub written: Written<'h>,
@@ -100,12 +114,11 @@ impl<'h, 's> Physical<'h, 's> {
     }
 
     /// The queue for a call or an operation.
-    pub fn host<'a>(&'a mut self, faults: Faults, alter: Alter<'a>) -> Recording<'a, 'h, 's> {
+    pub fn host<'a, 'w>(&'a mut self, way: Way<'w>) -> Recording<'a, 'w, 'h, 's> {
         Recording {
             physical: self,
-            faults,
+            way,
             met: [0; 2],
-            alter,
         }
     }
 
@@ -118,18 +131,17 @@ impl<'h, 's> Physical<'h, 's> {
 }
 
 /// The physical queue, which notes what is issued.
-pub struct Recording<'a, 'h, 's> {
+pub struct Recording<'a, 'w, 'h, 's> {
     physical: &'a mut Physical<'h, 's>,
-    faults: Faults,
+    way: Way<'w>,
     /// Commands, and CMD_SYNCs with a CMD_ATC_INV in front of them, so far.
     met: [usize; 2],
-    alter: Alter<'a>,
 }
 
-impl Host for Recording<'_, '_, '_> {
+impl Host for Recording<'_, '_, '_, '_> {
     fn issue(&mut self, commands: &[[u64; 2]]) -> Result<Issued, Stuck> {
         let mut all = Issued::default();
-        for batch in (self.alter)(commands.to_vec()) {
+        for batch in (self.way.alter)(commands.to_vec()) {
             let issued = self.issue_one(batch)?;
             all.rejected = all.rejected.or(issued.rejected);
             all.unanswered |= issued.unanswered;
@@ -138,18 +150,18 @@ impl Host for Recording<'_, '_, '_> {
     }
 }
 
-impl Recording<'_, '_, '_> {
+impl Recording<'_, '_, '_, '_> {
     fn issue_one(&mut self, mut batch: Vec<[u64; 2]>) -> Result<Issued, Stuck> {
         let [commands, syncs] = &mut self.met;
         for [word0, _] in &mut batch {
-            if self.faults.illegal == Some(*commands) {
+            if self.way.faults.illegal == Some(*commands) {
                 *word0 |= RESERVED;
             }
             *commands += 1;
         }
         let mute = &self.physical.devices.mute;
         if batch.iter().any(|[word0, _]| word0 & 0xff == 0x40) {
-            mute.set(self.faults.unanswered == Some(*syncs));
+            mute.set(self.way.faults.unanswered == Some(*syncs));
             *syncs += 1;
         }
         let issued = self.physical.queue.issue(&batch);

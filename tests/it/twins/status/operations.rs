@@ -11,7 +11,7 @@ use nestcheck::lockstep::board;
 use nestcheck::spec::Spec;
 
 use super::super::act::{Act, settled};
-use super::super::hypervisor::{Devices, Faults, Kind};
+use super::super::hypervisor::{Devices, Faults, Kind, Way};
 use super::super::operations::Pair;
 use super::super::programs::{Done, Fault, Told};
 use super::super::table::twin;
@@ -118,9 +118,9 @@ fn failures(path: &str, kind: Kind) -> Vec<Failure> {
                 },
                 Fault::Failure => panic!("{path}: no conversion fails here"),
             };
-            let (mut done, errno) = pair
-                .hypervisor
-                .perform_with(operation, faults, &mut |batch| vec![batch]);
+            let alter = &mut |batch| vec![batch];
+            let way = Way { faults, alter };
+            let (mut done, errno) = pair.hypervisor.perform_with(operation, way);
             done.acts = settled(&machine, done.acts);
             failures.push(Failure {
                 operation,

@@ -4,12 +4,12 @@
 //!           when nothing uses it any more, `arm_smmu_sva_domain_free`), `arm_smmu_mm_release`.
 
 use super::commands::{cfgi, fan_out, tlbi};
-use super::{CdStore, Change};
+use super::{Cd, CdStore, Cds, Change, Done};
 use crate::hypervisor::{Errno, Slot, Slots};
 use crate::ids::Asid;
 
 /// Issues commands and waits until they are complete, so that whatever follows comes after them.
-pub(super) trait Issues: FnMut(&[[u64; 2]]) -> Result<(), Errno> {}
+pub(super) trait Issues: FnMut(&[[u64; 2]]) -> Done {}
 
 impl<F: FnMut(&[[u64; 2]]) -> Result<(), Errno>> Issues for F {}
 
@@ -32,13 +32,7 @@ impl Contexts {
         Ok((asid, self.slots.of(asid).len() == 1))
     }
 
-    pub fn bind(
-        &mut self,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-        issue: Issue<'_>,
-    ) -> Result<(), Errno> {
+    pub fn bind(&mut self, slot: Slot, asid: Asid, cd: Cd<'_>, issue: Issue<'_>) -> Done {
         // Before the context can be reached: a change under this ASID must not miss it.
         self.slots.add(asid, slot)?;
         cd(CdStore::Rest);
@@ -48,28 +42,18 @@ impl Contexts {
     }
 
     /// Nothing is reached through the slot any more. It stays on the list: not before its last translation is gone may a change miss it.
-    pub fn clear(
-        &self,
-        slot: Slot,
-        cd: &mut dyn FnMut(CdStore),
-        issue: Issue<'_>,
-    ) -> Result<(), Errno> {
+    pub fn clear(&self, slot: Slot, cd: Cd<'_>, issue: Issue<'_>) -> Done {
         cd(CdStore::Invalid);
         issue(&[cfgi(slot)])?;
         issue(&fan_out(&[slot], Change::All))
     }
 
-    pub fn changed(&self, asid: Asid, change: Change, issue: Issue<'_>) -> Result<(), Errno> {
+    pub fn changed(&self, asid: Asid, change: Change, issue: Issue<'_>) -> Done {
         issue(&tlbi(asid, change))?;
         issue(&fan_out(self.slots.of(asid), change))
     }
 
-    pub fn stop(
-        &self,
-        asid: Asid,
-        cd: &mut dyn FnMut(Slot, CdStore),
-        issue: Issue<'_>,
-    ) -> Result<(), Errno> {
+    pub fn stop(&self, asid: Asid, cd: Cds<'_>, issue: Issue<'_>) -> Done {
         let slots = self.slots.of(asid);
         for &slot in slots {
             cd(slot, CdStore::Ended(asid));
@@ -80,6 +64,6 @@ impl Contexts {
 }
 
 /// What is cached under an ASID that no slot has any more.
-pub(super) fn flush(asid: Asid, issue: Issue<'_>) -> Result<(), Errno> {
+pub(super) fn flush(asid: Asid, issue: Issue<'_>) -> Done {
     issue(&tlbi(asid, Change::All))
 }

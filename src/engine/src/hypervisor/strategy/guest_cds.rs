@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::commands::{cfgi, fan_out, forget_all, tlbi};
 use super::contexts::Contexts;
-use super::{CdStore, Change, Counted, Counts, Strategy};
-use crate::hypervisor::{Contract, Errno, Host, Slot, Slots, Viommu};
+use super::{Cd, CdStore, Cds, Change, Counted, Counts, Done, Strategy};
+use crate::hypervisor::{Contract, Host, Slot, Slots, Viommu};
 use crate::ids::{Asid, StreamId};
 
 /// What the hypervisor is told, and whose caches it has forget.
@@ -64,7 +64,7 @@ impl GuestCds {
         self.counts.ioctls += 1;
     }
 
-    fn perform(&mut self, host: &mut dyn Host, commands: &[[u64; 2]]) -> Result<(), Errno> {
+    fn perform(&mut self, host: &mut dyn Host, commands: &[[u64; 2]]) -> Done {
         let counts = &mut self.counts;
         let mut host = Counted { host, counts };
         self.viommu
@@ -73,12 +73,7 @@ impl GuestCds {
     }
 
     /// "Something under this ASID changed."
-    fn asid_changed(
-        &mut self,
-        host: &mut dyn Host,
-        asid: Asid,
-        change: Change,
-    ) -> Result<(), Errno> {
+    fn asid_changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Done {
         self.call();
         self.perform(host, &tlbi(asid, change))?;
         let devices = match self.told {
@@ -98,7 +93,7 @@ impl GuestCds {
         slot: Slot,
         asid: Asid,
         valid: Option<Asid>,
-    ) -> Result<(), Errno> {
+    ) -> Done {
         if self.told == Told::Asids {
             return self.asid_changed(host, asid, Change::All);
         }
@@ -117,20 +112,14 @@ impl GuestCds {
     }
 
     /// An ASID is given back. Where a CD is announced as a change under its ASID, everything under it is gone already.
-    fn give_back(&mut self, host: &mut dyn Host, asid: Asid) -> Result<(), Errno> {
+    fn give_back(&mut self, host: &mut dyn Host, asid: Asid) -> Done {
         match self.told {
             Told::Asids => Ok(()),
             _ => self.asid_changed(host, asid, Change::All),
         }
     }
 
-    fn install(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn install(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
         cd(CdStore::Rest);
         self.cd_changed(host, slot, asid, None)?;
         cd(CdStore::Valid(asid));
@@ -139,23 +128,12 @@ impl GuestCds {
 }
 
 impl Strategy for GuestCds {
-    fn bind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn bind(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
         self.contexts.slots.add(asid, slot)?;
         self.install(host, slot, asid, cd)
     }
 
-    fn unbind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn unbind(&mut self, host: &mut dyn Host, slot: Slot, cd: Cd<'_>) -> Done {
         let (asid, last) = self.contexts.asid(slot)?;
         cd(CdStore::Invalid);
         self.cd_changed(host, slot, asid, None)?;
@@ -166,13 +144,7 @@ impl Strategy for GuestCds {
         Ok(())
     }
 
-    fn replace(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn replace(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
         let (old, last) = self.contexts.asid(slot)?;
         cd(CdStore::Invalid);
         self.cd_changed(host, slot, old, None)?;
@@ -185,16 +157,11 @@ impl Strategy for GuestCds {
         Ok(())
     }
 
-    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Result<(), Errno> {
+    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Done {
         self.asid_changed(host, asid, change)
     }
 
-    fn stop(
-        &mut self,
-        host: &mut dyn Host,
-        asid: Asid,
-        cd: &mut dyn FnMut(Slot, CdStore),
-    ) -> Result<(), Errno> {
+    fn stop(&mut self, host: &mut dyn Host, asid: Asid, cd: Cds<'_>) -> Done {
         for slot in self.contexts.slots.of(asid).to_vec() {
             cd(slot, CdStore::Ended(asid));
             if self.told != Told::Asids {

@@ -1,9 +1,9 @@
 //! The guest drives an SMMU of its own, whose commands are forwarded: what Linux, QEMU and OpenVMM do.
 
 use super::contexts::{Contexts, Issues, Parts, flush};
-use super::{CdStore, Change, Counted, Counts, Strategy};
+use super::{Cd, Cds, Change, Counted, Counts, Done, Strategy};
 use crate::hypervisor::convert::op;
-use crate::hypervisor::{Consumed, Errno, Forwarder, Host, Slot};
+use crate::hypervisor::{Consumed, Forwarder, Host, Slot};
 use crate::ids::Asid;
 
 /// The guest's driver knows the slots of each ASID, and writes every command itself; each write of its queue's PROD is an exit.
@@ -39,7 +39,7 @@ fn write(
     counts: &mut Counts,
     host: &mut dyn Host,
     commands: &[[u64; 2]],
-) -> Result<(), Errno> {
+) -> Done {
     if commands.is_empty() {
         return Ok(());
     }
@@ -59,23 +59,12 @@ fn write(
 }
 
 impl Strategy for Native {
-    fn bind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn bind(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
         let (contexts, mut write) = self.parts(host);
         contexts.bind(slot, asid, cd, &mut write)
     }
 
-    fn unbind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn unbind(&mut self, host: &mut dyn Host, slot: Slot, cd: Cd<'_>) -> Done {
         let (contexts, mut write) = self.parts(host);
         let (asid, last) = contexts.asid(slot)?;
         contexts.clear(slot, cd, &mut write)?;
@@ -86,13 +75,7 @@ impl Strategy for Native {
         Ok(())
     }
 
-    fn replace(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn replace(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
         let (contexts, mut write) = self.parts(host);
         let (old, last) = contexts.asid(slot)?;
         contexts.clear(slot, cd, &mut write)?;
@@ -104,17 +87,12 @@ impl Strategy for Native {
         Ok(())
     }
 
-    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Result<(), Errno> {
+    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Done {
         let (contexts, mut write) = self.parts(host);
         contexts.changed(asid, change, &mut write)
     }
 
-    fn stop(
-        &mut self,
-        host: &mut dyn Host,
-        asid: Asid,
-        cd: &mut dyn FnMut(Slot, CdStore),
-    ) -> Result<(), Errno> {
+    fn stop(&mut self, host: &mut dyn Host, asid: Asid, cd: Cds<'_>) -> Done {
         let (contexts, mut write) = self.parts(host);
         contexts.stop(asid, cd, &mut write)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::contexts::flush;
 use super::fan_out::FanOut;
-use super::{CdStore, Change, Counts, Strategy};
+use super::{Cd, Cds, Change, Counts, Done, Strategy};
 use crate::hypervisor::{Errno, Host, Slot, Viommu};
 use crate::ids::Asid;
 
@@ -55,13 +55,7 @@ impl PerHwpt {
         }
     }
 
-    fn attach(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        tag: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn attach(&mut self, host: &mut dyn Host, slot: Slot, tag: Asid, cd: Cd<'_>) -> Done {
         let kernel = self.call();
         let bound = kernel.viommu.devices.physical(slot.vsid).and_then(|_| {
             let (contexts, mut perform) = kernel.parts(host);
@@ -73,12 +67,7 @@ impl PerHwpt {
         bound
     }
 
-    fn detach(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn detach(&mut self, host: &mut dyn Host, slot: Slot, cd: Cd<'_>) -> Done {
         let (tag, last) = self.kernel.contexts.asid(slot)?;
         {
             let (contexts, mut perform) = self.call().parts(host);
@@ -94,36 +83,19 @@ impl PerHwpt {
 }
 
 impl Strategy for PerHwpt {
-    fn bind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn bind(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
         self.kernel.counts.exits += 1;
         let tag = self.hwpt(asid)?;
         self.attach(host, slot, tag, cd)
     }
 
-    fn unbind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn unbind(&mut self, host: &mut dyn Host, slot: Slot, cd: Cd<'_>) -> Done {
         self.kernel.counts.exits += 1;
         self.detach(host, slot, cd)
     }
 
     /// One exit, for which the VMM allocates, detaches and attaches.
-    fn replace(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn replace(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
         self.kernel.counts.exits += 1;
         let tag = self.hwpt(asid)?;
         if let Err(errno) = self.detach(host, slot, cd) {
@@ -133,7 +105,7 @@ impl Strategy for PerHwpt {
         self.attach(host, slot, tag, cd)
     }
 
-    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Result<(), Errno> {
+    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Done {
         self.kernel.counts.exits += 1;
         // What is attached nowhere is cached nowhere.
         let Some(&tag) = self.hwpts.get(&asid) else {
@@ -143,12 +115,7 @@ impl Strategy for PerHwpt {
         contexts.changed(tag, change, &mut perform)
     }
 
-    fn stop(
-        &mut self,
-        host: &mut dyn Host,
-        asid: Asid,
-        cd: &mut dyn FnMut(Slot, CdStore),
-    ) -> Result<(), Errno> {
+    fn stop(&mut self, host: &mut dyn Host, asid: Asid, cd: Cds<'_>) -> Done {
         self.kernel.counts.exits += 1;
         let Some(&tag) = self.hwpts.get(&asid) else {
             return Ok(());

@@ -2,8 +2,8 @@
 
 use super::contexts::flush;
 use super::fan_out::FanOut;
-use super::{CdStore, Change, Counts, Strategy};
-use crate::hypervisor::{Errno, Host, Slot, Viommu};
+use super::{Cd, Cds, Change, Counts, Done, Strategy};
+use crate::hypervisor::{Host, Slot, Viommu};
 use crate::ids::Asid;
 
 /// The hypervisor writes the CDs and has the multimap from ASIDs to slots. It is told of what changed, and called once for each.
@@ -31,42 +31,26 @@ impl StrongAsid {
         &mut self.hypervisor
     }
 
-    fn clear(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn clear(&mut self, host: &mut dyn Host, slot: Slot, cd: Cd<'_>) -> Done {
         let (contexts, mut perform) = self.call().parts(host);
         contexts.clear(slot, cd, &mut perform)
     }
 
-    fn flush(&mut self, host: &mut dyn Host, asid: Asid) -> Result<(), Errno> {
+    fn flush(&mut self, host: &mut dyn Host, asid: Asid) -> Done {
         let (_, mut perform) = self.call().parts(host);
         flush(asid, &mut perform)
     }
 }
 
 impl Strategy for StrongAsid {
-    fn bind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn bind(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
         let hypervisor = self.call();
         hypervisor.viommu.devices.physical(slot.vsid)?;
         let (contexts, mut perform) = hypervisor.parts(host);
         contexts.bind(slot, asid, cd, &mut perform)
     }
 
-    fn unbind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn unbind(&mut self, host: &mut dyn Host, slot: Slot, cd: Cd<'_>) -> Done {
         let (asid, last) = self.hypervisor.contexts.asid(slot)?;
         self.clear(host, slot, cd)?;
         if last {
@@ -76,13 +60,7 @@ impl Strategy for StrongAsid {
         Ok(())
     }
 
-    fn replace(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        cd: &mut dyn FnMut(CdStore),
-    ) -> Result<(), Errno> {
+    fn replace(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
         let (old, last) = self.hypervisor.contexts.asid(slot)?;
         self.clear(host, slot, cd)?;
         self.hypervisor.contexts.slots.remove(slot);
@@ -93,17 +71,12 @@ impl Strategy for StrongAsid {
         Ok(())
     }
 
-    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Result<(), Errno> {
+    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Done {
         let (contexts, mut perform) = self.call().parts(host);
         contexts.changed(asid, change, &mut perform)
     }
 
-    fn stop(
-        &mut self,
-        host: &mut dyn Host,
-        asid: Asid,
-        cd: &mut dyn FnMut(Slot, CdStore),
-    ) -> Result<(), Errno> {
+    fn stop(&mut self, host: &mut dyn Host, asid: Asid, cd: Cds<'_>) -> Done {
         let (contexts, mut perform) = self.call().parts(host);
         contexts.stop(asid, cd, &mut perform)
     }
