@@ -18,11 +18,11 @@
 //! That is at one situation. The worst of all that can be reached is found by a search (`worst`), and so is what a variant must
 //! remember (`kept`).
 
-mod alone;
+pub mod alone;
 pub mod bill;
 mod formula;
 pub mod kept;
-mod situation;
+pub mod situation;
 mod unbounded;
 pub mod worst;
 

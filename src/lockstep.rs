@@ -13,17 +13,17 @@
 //! Neither reading's code is used to judge the other: answers are frames and faults with whole event records.
 
 mod answer;
-mod board;
+pub mod board;
 mod chosen;
 mod drive;
-mod encode;
+pub mod encode;
 mod fields;
 mod fill;
 mod graph;
 pub mod job;
 mod latched;
 mod log;
-mod map;
+pub mod map;
 mod may;
 mod probe;
 pub mod render;
@@ -32,10 +32,11 @@ mod scribble;
 #[cfg(test)]
 mod tests;
 mod tour;
-mod unit;
+pub mod unit;
 
 pub use answer::Answer;
 pub use board::Pace;
 pub use drive::{Compared, Difference, drive};
 pub use graph::{Graph, NoGraph};
+pub use log::Line;
 pub use replay::{Happening, Replay, replay};

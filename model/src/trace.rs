@@ -105,6 +105,11 @@ pub fn thread_name(machine: &Machine, thread: usize) -> String {
     machine.thread_name(thread)
 }
 
+/// Whether a step said of what was taken of an array so far that it is handled.
+pub fn reported(machine: &Machine, before: &State, step: Step) -> bool {
+    retrace::retrace(machine, before, step).is_some_and(|told| told.reported)
+}
+
 /// A slot's traffic: `device 0 ssid 1`, or `device 0 without ssid` where CD 0 is for such traffic.
 pub fn traffic_name(machine: &Machine, slot: Slot) -> String {
     machine.traffic_name(slot)

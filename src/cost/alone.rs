@@ -10,7 +10,9 @@ use model::{Code, Cost, Machine, OpKind, Outcome, Pc, Seen, State, Step};
 /// An operation with its arguments, ids as they are.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
+    /// Which.
     pub kind: OpKind,
+    /// In the order of its parameters; what is behind them is not read.
     pub args: [u8; 3],
 }
 
@@ -68,12 +70,37 @@ pub fn stale(machine: &Machine, before: &State, seen: &Seen) -> u32 {
     }
 }
 
+/// Who is told of every step of an operation, and may want another outcome of one.
+pub trait Attendant {
+    /// Whether an outcome may be taken; if not, the next possible one is.
+    fn admits(&mut self, _state: &State, _step: Step) -> bool {
+        true
+    }
+
+    /// A step was taken, which may have ended the operation with an error.
+    fn taken(&mut self, _before: &State, _step: Step, _after: &State) {}
+}
+
+/// Nobody attends.
+impl Attendant for () {}
+
 /// Performs an operation on an idle thread.
 pub fn perform(
     machine: &Machine,
     state: &State,
     thread: u8,
     operation: Operation,
+) -> Result<Performed, Obstacle> {
+    perform_before(machine, state, thread, operation, &mut ())
+}
+
+/// The same with an attendant.
+pub fn perform_before(
+    machine: &Machine,
+    state: &State,
+    thread: u8,
+    operation: Operation,
+    attendant: &mut dyn Attendant,
 ) -> Result<Performed, Obstacle> {
     let begins = |step: &Step| match *step {
         Step::Begin {
@@ -89,12 +116,13 @@ pub fn perform(
         }
         _ => false,
     };
-    let mut performed = first(machine, state, begins)?.ok_or(Obstacle::MayNotBegin)?;
+    let begun = first(machine, state, begins, attendant)?;
+    let mut performed = begun.ok_or(Obstacle::MayNotBegin)?;
     while !performed.state.threads[thread as usize].is_idle() {
         let state = performed.state;
         let goes = |step: &Step| matches!(step, Step::Go { thread: who, .. } if *who == thread);
         let waits = || Obstacle::Waits(text(&machine.code, state.threads[thread as usize].pc));
-        let step = first(machine, &state, goes)?.ok_or_else(waits)?;
+        let step = first(machine, &state, goes, attendant)?.ok_or_else(waits)?;
         performed.state = step.state;
         performed.stale += step.stale;
         add(&mut performed.cost, step.cost);
@@ -107,15 +135,22 @@ fn first(
     machine: &Machine,
     state: &State,
     choose: impl Fn(&Step) -> bool,
+    attendant: &mut dyn Attendant,
 ) -> Result<Option<Performed>, Obstacle> {
     let mut steps = Vec::new();
     machine.steps(state, &mut steps);
     for step in steps.into_iter().filter(choose) {
+        if !attendant.admits(state, step) {
+            continue;
+        }
         match machine.apply(state, step) {
             Outcome::Blocked => {}
             Outcome::NotModelled(bound) => return Err(Obstacle::NotModelled(bound)),
-            Outcome::Next(_, seen) if seen.failed => return Err(Obstacle::Fails),
             Outcome::Next(next, seen) => {
+                attendant.taken(state, step, &next);
+                if seen.failed {
+                    return Err(Obstacle::Fails);
+                }
                 return Ok(Some(Performed {
                     state: next,
                     cost: seen.cost,
@@ -133,7 +168,8 @@ pub fn text(code: &Code, pc: Pc) -> String {
     step.map_or(String::new(), |step| code.steps[step].text.clone())
 }
 
-fn add(sum: &mut Cost, more: Cost) {
+/// Adds what a step cost.
+pub fn add(sum: &mut Cost, more: Cost) {
     let Cost {
         exits,
         ioctls,

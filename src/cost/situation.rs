@@ -20,7 +20,7 @@ const SPACE: u8 = 0;
 const OTHER: u8 = 1;
 
 /// The guest's thread and the host's.
-const THREADS: [u8; 2] = [0, 1];
+pub const THREADS: [u8; 2] = [0, 1];
 
 /// An operation that was performed at a point.
 pub struct Alone {
@@ -93,7 +93,7 @@ fn counts(performed: Alone) -> Counts {
 }
 
 /// The machine in which there is room for a point; otherwise what there are too many of.
-fn machine(spec: &Spec, Point { k, n }: Point) -> Result<Machine, String> {
+pub fn machine(spec: &Spec, Point { k, n }: Point) -> Result<Machine, String> {
     let code = &spec.code;
     let defined = |kind: &OpKind| code.entries.iter().any(|entry| entry.name == kind.name());
     let bounds = Bounds {

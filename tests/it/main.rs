@@ -24,4 +24,5 @@ mod spec_format;
 mod stories;
 mod tidy;
 mod tutorial;
+mod twins;
 mod writer;

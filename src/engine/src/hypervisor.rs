@@ -21,6 +21,7 @@ mod host;
 mod invalidate;
 mod parent;
 mod slots;
+mod stores;
 mod strategy;
 mod user_array;
 mod vdevice;
@@ -34,7 +35,10 @@ pub use host::{Host, HostQueue, Issued, Stuck};
 pub use invalidate::{BATCH, Contract, Invalidated, LARGEST};
 pub use parent::NestParent;
 pub use slots::{Slot, Slots};
-pub use strategy::{Change, Counts, Native, PerHwpt, Strategy, StrongAsid};
+pub use stores::{CdStore, SteStore};
+pub use strategy::{
+    Cd, Cds, Change, Counts, Done, GuestCds, Native, PerHwpt, Strategy, StrongAsid, Told,
+};
 pub use user_array::{DATA_ARM_SMMUV3, UserArray};
 pub use vdevice::Vdevices;
 pub use viommu::Viommu;

@@ -9,8 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use super::convert::op;
-use super::{BATCH, Errno, Host, Stuck};
+use super::strategy::forget_all;
+use super::{BATCH, Errno, Host, SteStore, Stuck};
 use crate::ids::{Ipa, StreamId, Vmid};
 use crate::layout::{Command, RangeHint};
 
@@ -37,7 +37,8 @@ impl NestParent {
         NestParent::default()
     }
 
-    /// A stream comes: `write_ste` writes an STE with this stage 2 and this VMID. `ats` says whether the device may cache with it.
+    /// A stream comes: `write_ste` makes its STE, which aborts, one with this stage 2 and this VMID, store by store. `ats` says whether
+    /// the device may cache with it.
     ///
     /// The list knows the stream before: a page that is unmapped meanwhile is forgotten by it, too.
     ///
@@ -50,17 +51,20 @@ impl NestParent {
         sid: StreamId,
         vmid: Vmid,
         ats: bool,
-        write_ste: &mut dyn FnMut(),
+        write_ste: &mut dyn FnMut(SteStore),
     ) -> Result<(), Errno> {
         if self.users.contains_key(&sid) {
             return Err(Errno::Busy);
         }
         self.users.insert(sid, User { vmid, ats });
-        write_ste();
+        write_ste(SteStore::Rest);
+        issue(host, &[cfgi_ste(sid)])?;
+        write_ste(SteStore::First);
         issue(host, &[cfgi_ste(sid)])
     }
 
-    /// A stream goes: `write_ste` writes an STE without this stage 2. ATS is off at the device before this is called.
+    /// A stream goes: `write_ste` writes word 0 of an STE without this stage 2, which makes the others unused. ATS is off at the device
+    /// before this is called.
     ///
     /// A VMID that no stream of the list uses any more is clean when this returns, so that it may be given to somebody else.
     ///
@@ -75,15 +79,15 @@ impl NestParent {
         let user = *self.users.get(&sid).ok_or(Errno::NoEntry)?;
         write_ste();
         issue(host, &[cfgi_ste(sid)])?;
+        if user.ats {
+            issue(host, &[forget_all(sid)])?;
+        }
         let alone = self
             .users
             .iter()
             .all(|(&known, other)| known == sid || other.vmid != user.vmid);
         if alone {
             issue(host, &[Command::TlbiS12Vmall { vmid: user.vmid }.encode()])?;
-        }
-        if user.ats {
-            issue(host, &[forget_all(sid)])?;
         }
         self.users.remove(&sid);
         Ok(())
@@ -147,11 +151,6 @@ fn each(vmids: &[Vmid], command: impl Fn(Vmid) -> Command) -> Vec<[u64; 2]> {
 
 fn cfgi_ste(sid: StreamId) -> [u64; 2] {
     Command::CfgiSte { sid, leaf: true }.encode()
-}
-
-/// CMD_ATC_INV of every address, without a SubstreamID: of every PASID.
-fn forget_all(sid: StreamId) -> [u64; 2] {
-    [u64::from(op::ATC_INV) | u64::from(sid.0) << 32, 52]
 }
 
 /// Issues commands and waits for them. The host's own are legal; one that is not would be our mistake, and counts as not done.

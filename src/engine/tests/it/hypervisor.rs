@@ -12,7 +12,7 @@ mod vste;
 use std::collections::BTreeMap;
 
 use engine::cache::Fast;
-use engine::hypervisor::{self, HostQueue, Issued, Stuck, Viommu, VirtualSte};
+use engine::hypervisor::{self, CdStore, HostQueue, Issued, SteStore, Stuck, Viommu, VirtualSte};
 use engine::layout::Ste;
 use engine::{
     Asid, Atc, AtcInvalidation, Endpoints, Features, Iova, StreamId, SubstreamId, Tbu, TimedOut,
@@ -82,6 +82,28 @@ impl Scene {
     fn write_cd(&self, index: u64, asid: Option<Asid>) {
         let words = asid.map_or([0; 8], |asid| cd(&self.inner, asid.0));
         self.guest.write(self.cds + index * 64, &words);
+    }
+
+    /// One store to a CD of the scene's tables.
+    fn store_cd(&self, index: u64, store: CdStore) {
+        let at = self.cds + index * 64;
+        match store {
+            CdStore::Rest => self.guest.write(at + 8, &cd(&self.inner, 0)[1..]),
+            CdStore::Valid(asid) => self.guest.write(at, &cd(&self.inner, asid.0)[..1]),
+            CdStore::Ended(asid) => self
+                .guest
+                .write(at, &[cd(&self.inner, asid.0)[0] | 1 << 14]),
+            CdStore::Invalid => self.guest.write(at, &[0]),
+        }
+    }
+
+    /// One store to a device's STE.
+    fn store_ste(&self, sid: StreamId, ste: &Ste, store: SteStore) {
+        let words = ste.words();
+        match store {
+            SteStore::Rest => self.guest.set_ste_words(sid, 1, &words[1..]),
+            SteStore::First => self.guest.set_ste_words(sid, 0, &words[..1]),
+        }
     }
 
     /// The address, as the host knows it, of the descriptor that maps VA + `offset`.

@@ -2,7 +2,7 @@
 
 use super::Change;
 use crate::hypervisor::Slot;
-use crate::ids::{Asid, Iova, SubstreamId, Vmid};
+use crate::ids::{Asid, Iova, StreamId, SubstreamId, Vmid};
 use crate::layout::{Command, RangeHint};
 
 /// Above this many pages the whole ASID is invalidated: `CMDQ_MAX_TLBI_OPS` with 4 KiB pages.
@@ -60,6 +60,18 @@ pub(super) fn atc_inv(slot: Slot, change: Change) -> [u64; 2] {
         global: false,
         address: Iova(address),
         size,
+    }
+    .encode()
+}
+
+/// What a device's cache must forget of whom its contexts are not known: every address, without a SubstreamID, of every PASID.
+pub(in crate::hypervisor) fn forget_all(sid: StreamId) -> [u64; 2] {
+    Command::AtcInv {
+        sid,
+        ssid: None,
+        global: false,
+        address: Iova(0),
+        size: 52,
     }
     .encode()
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::contexts::flush;
 use super::fan_out::FanOut;
-use super::{Change, Counts, Strategy};
+use super::{Cd, Cds, Change, Counts, Done, Strategy};
 use crate::hypervisor::{Errno, Host, Slot, Viommu};
 use crate::ids::Asid;
 
@@ -11,7 +12,7 @@ use crate::ids::Asid;
 /// them to HWPTs: one call to allocate, attach, detach or free one, and one to invalidate it.
 #[derive(Clone, Debug)]
 pub struct PerHwpt {
-    contexts: FanOut,
+    kernel: FanOut,
     /// The host's ASID of each address space that is attached somewhere.
     hwpts: BTreeMap<Asid, Asid>,
 }
@@ -20,9 +21,15 @@ impl PerHwpt {
     /// A guest without address spaces.
     pub fn new(viommu: Viommu) -> Self {
         PerHwpt {
-            contexts: FanOut::new(viommu),
+            kernel: FanOut::new(viommu),
             hwpts: BTreeMap::new(),
         }
+    }
+
+    /// The VMM calls the kernel, once.
+    fn call(&mut self) -> &mut FanOut {
+        self.kernel.counts.ioctls += 1;
+        &mut self.kernel
     }
 
     /// The HWPT of an address space, allocated if there is none. ASID 0 is left out, as Linux does.
@@ -35,60 +42,89 @@ impl PerHwpt {
             .map(Asid)
             .find(|tag| !used(tag))
             .ok_or(Errno::NoSpace)?;
-        self.contexts.counts.ioctls += 1;
+        self.call();
         self.hwpts.insert(asid, tag);
         Ok(tag)
     }
 
-    /// Frees the HWPTs that are attached nowhere. Their tags are clean: detaching the last slot invalidated them.
-    fn free(&mut self) {
-        let before = self.hwpts.len();
-        let slots = &self.contexts.slots;
-        self.hwpts.retain(|_, &mut tag| !slots.of(tag).is_empty());
-        self.contexts.counts.ioctls += (before - self.hwpts.len()) as u64;
+    /// Frees an HWPT if it is attached nowhere. Its tag is clean: detaching the last slot invalidated it.
+    fn free(&mut self, tag: Asid) {
+        if self.kernel.contexts.slots.of(tag).is_empty() {
+            self.hwpts.retain(|_, known| *known != tag);
+            self.call();
+        }
+    }
+
+    fn attach(&mut self, host: &mut dyn Host, slot: Slot, tag: Asid, cd: Cd<'_>) -> Done {
+        let kernel = self.call();
+        let bound = kernel.viommu.devices.physical(slot.vsid).and_then(|_| {
+            let (contexts, mut perform) = kernel.parts(host);
+            contexts.bind(slot, tag, cd, &mut perform)
+        });
+        if bound.is_err() {
+            self.free(tag);
+        }
+        bound
+    }
+
+    fn detach(&mut self, host: &mut dyn Host, slot: Slot, cd: Cd<'_>) -> Done {
+        let (tag, last) = self.kernel.contexts.asid(slot)?;
+        {
+            let (contexts, mut perform) = self.call().parts(host);
+            contexts.clear(slot, cd, &mut perform)?;
+            if last {
+                flush(tag, &mut perform)?;
+            }
+        }
+        self.kernel.contexts.slots.remove(slot);
+        self.free(tag);
+        Ok(())
     }
 }
 
 impl Strategy for PerHwpt {
-    fn bind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        asid: Asid,
-        write_cd: &mut dyn FnMut(Asid),
-    ) -> Result<(), Errno> {
-        self.contexts.counts.exits += 1;
+    fn bind(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
+        self.kernel.counts.exits += 1;
         let tag = self.hwpt(asid)?;
-        self.contexts.counts.ioctls += 1;
-        let bound = self.contexts.bind(host, slot, tag, write_cd);
-        self.free();
-        bound
+        self.attach(host, slot, tag, cd)
     }
 
-    fn unbind(
-        &mut self,
-        host: &mut dyn Host,
-        slot: Slot,
-        clear_cd: &mut dyn FnMut(),
-    ) -> Result<(), Errno> {
-        self.contexts.counts.exits += 1;
-        self.contexts.counts.ioctls += 1;
-        self.contexts.unbind(host, slot, clear_cd)?;
-        self.free();
-        Ok(())
+    fn unbind(&mut self, host: &mut dyn Host, slot: Slot, cd: Cd<'_>) -> Done {
+        self.kernel.counts.exits += 1;
+        self.detach(host, slot, cd)
     }
 
-    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Result<(), Errno> {
-        self.contexts.counts.exits += 1;
+    /// One exit, for which the VMM allocates, detaches and attaches.
+    fn replace(&mut self, host: &mut dyn Host, slot: Slot, asid: Asid, cd: Cd<'_>) -> Done {
+        self.kernel.counts.exits += 1;
+        let tag = self.hwpt(asid)?;
+        if let Err(errno) = self.detach(host, slot, cd) {
+            self.free(tag);
+            return Err(errno);
+        }
+        self.attach(host, slot, tag, cd)
+    }
+
+    fn changed(&mut self, host: &mut dyn Host, asid: Asid, change: Change) -> Done {
+        self.kernel.counts.exits += 1;
         // What is attached nowhere is cached nowhere.
         let Some(&tag) = self.hwpts.get(&asid) else {
             return Ok(());
         };
-        self.contexts.counts.ioctls += 1;
-        self.contexts.changed(host, tag, change)
+        let (contexts, mut perform) = self.call().parts(host);
+        contexts.changed(tag, change, &mut perform)
+    }
+
+    fn stop(&mut self, host: &mut dyn Host, asid: Asid, cd: Cds<'_>) -> Done {
+        self.kernel.counts.exits += 1;
+        let Some(&tag) = self.hwpts.get(&asid) else {
+            return Ok(());
+        };
+        let (contexts, mut perform) = self.call().parts(host);
+        contexts.stop(tag, cd, &mut perform)
     }
 
     fn counts(&self) -> Counts {
-        self.contexts.counts
+        self.kernel.counts
     }
 }

@@ -2,8 +2,8 @@
 
 use engine::Asid;
 use engine::hypervisor::{
-    Change, Contract, Counts, Errno, Forwarder, Forwarding, Native, PerHwpt, Slot, Strategy,
-    StrongAsid,
+    CdStore, Change, Contract, Counts, Errno, Forwarder, Forwarding, GuestCds, Native, PerHwpt,
+    Slot, Strategy, StrongAsid, Told,
 };
 
 use super::*;
@@ -49,9 +49,7 @@ fn what_is_unmapped_is_not_reached() {
         assert_eq!(reach(&mut tbu, None, VA), None, "{name}: no CD yet");
         let slot = slot(None, false);
         strategy
-            .bind(&mut host, slot, ASID, &mut |asid| {
-                scene.write_cd(0, Some(asid))
-            })
+            .bind(&mut host, slot, ASID, &mut |store| scene.store_cd(0, store))
             .unwrap();
         assert_eq!(reach(&mut tbu, None, VA), Some(PA), "{name}");
         assert_eq!(reach(&mut tbu, None, VA + 0x1000), Some(PA + 0x1000));
@@ -62,7 +60,7 @@ fn what_is_unmapped_is_not_reached() {
         assert_eq!(reach(&mut tbu, None, VA), None, "{name}");
         assert_eq!(reach(&mut tbu, None, VA + 0x1000), Some(PA + 0x1000));
         strategy
-            .unbind(&mut host, slot, &mut || scene.write_cd(0, None))
+            .unbind(&mut host, slot, &mut |store| scene.store_cd(0, store))
             .unwrap();
         assert_eq!(reach(&mut tbu, None, VA + 0x1000), None, "{name}: unbound");
     }
@@ -86,9 +84,7 @@ fn devices_caches_forget_too() {
         let (name, mut strategy) = strategies(&scene.viommu).into_iter().nth(nth).unwrap();
         let slot = slot(Some(1), ats);
         strategy
-            .bind(&mut host, slot, ASID, &mut |asid| {
-                scene.write_cd(1, Some(asid))
-            })
+            .bind(&mut host, slot, ASID, &mut |store| scene.store_cd(1, store))
             .unwrap();
         assert_eq!(reach_by_ats(atc, &mut tbu), Some(PA), "{name}");
         scene.guest.write(leaf, &[0]);
@@ -115,9 +111,7 @@ fn a_device_that_does_not_answer_is_reported_by_exact_contracts_alone() {
         let mut strategy = native(&scene.viommu, Forwarding::UntilSync, contract);
         let slot = slot(Some(1), true);
         strategy
-            .bind(&mut host, slot, ASID, &mut |asid| {
-                scene.write_cd(1, Some(asid))
-            })
+            .bind(&mut host, slot, ASID, &mut |store| scene.store_cd(1, store))
             .unwrap();
         assert_eq!(reach_by_ats(&atc, &mut tbu), Some(PA));
         scene.guest.write(leaf, &[0]);
@@ -154,39 +148,47 @@ fn exits_ioctls_commands_and_syncs() {
         pages,
     };
     let Scene { viommu, .. } = scene();
-    // Bind one slot of two; 3 pages; 200 pages; 600 pages; unbind the first, and the last.
+    // Bind one slot of two; 3 pages; 200 pages; 600 pages; stop; give the first another ASID; unbind it, and the last.
     let expected = [
         [
-            [1, 1, 1, 1],
+            [2, 2, 2, 2],
             [2, 5, 5, 5],
             [2, 202, 202, 202],
             [2, 3, 3, 3],
-            [2, 2, 2, 2],
+            [3, 5, 5, 5],
+            [4, 4, 4, 4],
+            [3, 3, 3, 3],
             [3, 3, 3, 3],
         ],
         [
-            [1, 1, 1, 1],
+            [2, 2, 2, 2],
             [2, 2, 5, 2],
             [2, 2, 202, 5],
             [2, 2, 3, 2],
-            [2, 2, 2, 2],
+            [3, 3, 5, 3],
+            [4, 4, 4, 4],
+            [3, 3, 3, 3],
             [3, 3, 3, 3],
         ],
         [
-            [1, 1, 1, 1],
+            [1, 1, 2, 2],
             [1, 1, 5, 2],
             [1, 1, 202, 5],
             [1, 1, 3, 2],
-            [1, 1, 2, 2],
-            [1, 1, 3, 3],
+            [1, 1, 5, 3],
+            [2, 2, 4, 4],
+            [2, 2, 3, 3],
+            [2, 2, 3, 3],
         ],
-        // The first bind allocates the HWPT, and the last unbind frees it.
+        // A bind that allocates the HWPT, and an unbind that frees it.
         [
-            [1, 2, 1, 1],
+            [1, 2, 2, 2],
             [1, 1, 5, 2],
             [1, 1, 202, 5],
             [1, 1, 3, 2],
-            [1, 1, 2, 2],
+            [1, 1, 5, 3],
+            [1, 3, 4, 4],
+            [1, 2, 3, 3],
             [1, 2, 3, 3],
         ],
     ];
@@ -202,9 +204,15 @@ fn exits_ioctls_commands_and_syncs() {
                 s.changed(&mut host, ASID, pages(count))
             }));
         }
+        costs.push(cost(&mut *strategy, |s| {
+            s.stop(&mut host, ASID, &mut |_, _| {})
+        }));
+        costs.push(cost(&mut *strategy, |s| {
+            s.replace(&mut host, first, Asid(8), &mut |_| {})
+        }));
         for slot in [first, last] {
             costs.push(cost(&mut *strategy, |s| {
-                s.unbind(&mut host, slot, &mut || {})
+                s.unbind(&mut host, slot, &mut |_| {})
             }));
         }
         assert_eq!(costs, expected, "{name}");
@@ -287,7 +295,7 @@ fn what_strong_asid_refuses() {
     let known = slot(Some(1), true);
     let stranger = Slot { vsid: SID, ..known };
     let mut unwritten = |_| panic!("nothing may be written for it");
-    let mut untouched = || panic!("nothing may be cleared for it");
+    let mut untouched = |_| panic!("nothing may be cleared for it");
     let refused = strategy.bind(&mut host, stranger, ASID, &mut unwritten);
     assert_eq!(refused, Err(Errno::Io));
     assert_eq!(
@@ -295,8 +303,8 @@ fn what_strong_asid_refuses() {
         Err(Errno::NoEntry)
     );
     strategy
-        .bind(&mut host, known, ASID, &mut |asid| {
-            scene.write_cd(1, Some(asid))
+        .bind(&mut host, known, ASID, &mut |store| {
+            scene.store_cd(1, store)
         })
         .unwrap();
     assert_eq!(
@@ -304,7 +312,7 @@ fn what_strong_asid_refuses() {
         Err(Errno::Busy)
     );
     // While its device does not answer, a slot stays: a change must still be sent there.
-    let unbound = strategy.unbind(&mut host, known, &mut || scene.write_cd(1, None));
+    let unbound = strategy.unbind(&mut host, known, &mut |store| scene.store_cd(1, store));
     assert_eq!(unbound, Err(Errno::TimedOut));
     scene.guest.write(leaf, &[0]);
     assert_eq!(
@@ -314,7 +322,7 @@ fn what_strong_asid_refuses() {
     let plugged = Devices([(SID, Atc::new(SID, 4))].into());
     let mut later = HostQueue::new(&scene.guest.smmu, &plugged, scene.queue + (16 << 6), 6);
     assert_eq!(
-        strategy.unbind(&mut later, known, &mut || scene.write_cd(1, None)),
+        strategy.unbind(&mut later, known, &mut |store| scene.store_cd(1, store)),
         Ok(())
     );
     assert_eq!(
@@ -331,7 +339,11 @@ fn address_spaces_with_tags_of_the_host() {
     let mut tags = Vec::new();
     let mut bind = |strategy: &mut PerHwpt, ssid, asid, host: &mut Recorder| {
         let slot = slot(Some(ssid), false);
-        strategy.bind(host, slot, Asid(asid), &mut |tag| tags.push(tag.0))
+        strategy.bind(host, slot, Asid(asid), &mut |store| {
+            if let CdStore::Valid(tag) = store {
+                tags.push(tag.0);
+            }
+        })
     };
     assert_eq!(bind(&mut strategy, 1, 500, &mut host), Ok(()));
     assert_eq!(bind(&mut strategy, 2, 600, &mut host), Ok(()));
@@ -339,7 +351,7 @@ fn address_spaces_with_tags_of_the_host() {
     // A slot that is used leaves no HWPT behind.
     assert_eq!(bind(&mut strategy, 3, 700, &mut host), Err(Errno::Busy));
     let unbind = |strategy: &mut PerHwpt, ssid, host: &mut Recorder| {
-        strategy.unbind(host, slot(Some(ssid), false), &mut || {})
+        strategy.unbind(host, slot(Some(ssid), false), &mut |_| {})
     };
     assert_eq!(unbind(&mut strategy, 1, &mut host), Ok(()));
     assert_eq!(bind(&mut strategy, 4, 800, &mut host), Ok(()));
@@ -354,4 +366,47 @@ fn address_spaces_with_tags_of_the_host() {
         s.changed(&mut Recorder::default(), Asid(500), Change::All)
     });
     assert_eq!(nowhere, [1, 0, 0, 0]);
+}
+
+/// Where the guest owns its CDs, what the hypervisor is told decides what is left: of the TLB, of the device's cache, of the CD.
+#[test]
+fn what_is_left_when_the_hypervisor_is_told_less() {
+    for (told, atc_forgets, cd_forgets) in [
+        (Told::Asids, true, false),
+        (Told::Cds, false, true),
+        (Told::CdsAndDevices, true, true),
+        (Told::CdsAndSlots, true, true),
+    ] {
+        let mut scene = scene();
+        let leaf = scene.slot(0);
+        let devices = Devices([(SID, Atc::new(SID, 16))].into());
+        let atc = &devices.0[&SID];
+        let mut host = scene.host(&devices);
+        let mut tbu = scene.guest.smmu.tbu().unwrap();
+        let mut strategy = GuestCds::new(scene.viommu.clone(), told);
+        strategy.caches(VSID, true);
+        let slot = slot(Some(1), true);
+        let store = &mut |store| scene.store_cd(1, store);
+        strategy.bind(&mut host, slot, ASID, store).unwrap();
+        assert_eq!(reach_by_ats(atc, &mut tbu), Some(PA), "{told:?}");
+        assert_eq!(reach(&mut tbu, Some(1), VA), Some(PA), "{told:?}");
+        scene.guest.write(leaf, &[0]);
+        strategy.changed(&mut host, ASID, PAGE).unwrap();
+        assert_eq!(reach(&mut tbu, Some(1), VA), None, "{told:?}");
+        let left = (!atc_forgets).then_some(PA);
+        assert_eq!(reach_by_ats(atc, &mut tbu), left, "{told:?}");
+        strategy.unbind(&mut host, slot, store).unwrap();
+        let other = reach(&mut tbu, Some(1), VA + 0x1000);
+        assert_eq!(other.is_none(), cd_forgets, "{told:?}: {other:?}");
+        assert_eq!(
+            strategy.unbind(&mut host, slot, store),
+            Err(Errno::NoEntry),
+            "{told:?}"
+        );
+        // A device that has gone is not spoken to.
+        strategy.caches(VSID, false);
+        let before = strategy.counts().commands;
+        strategy.changed(&mut host, ASID, PAGE).unwrap();
+        assert_eq!(strategy.counts().commands - before, 1, "{told:?}");
+    }
 }

@@ -130,7 +130,12 @@ impl Guest {
     }
 
     pub fn set_ste(&self, sid: StreamId, ste: [u64; 8]) {
-        self.write(self.strtab + u64::from(sid.0) * 64, &ste);
+        self.set_ste_words(sid, 0, &ste);
+    }
+
+    /// Words of an STE, from the `first` on.
+    pub fn set_ste_words(&self, sid: StreamId, first: u64, words: &[u64]) {
+        self.write(self.strtab + u64::from(sid.0) * 64 + first * 8, words);
     }
 
     /// One access without caches.

@@ -11,7 +11,8 @@
 //! own StreamID.
 
 use engine::hypervisor::{
-    Contract, Host, HostQueue, Issued, NestParent, Stuck, Viommu, VirtualEvents, VirtualSte,
+    Contract, Host, HostQueue, Issued, NestParent, SteStore, Stuck, Viommu, VirtualEvents,
+    VirtualSte,
 };
 use engine::layout::Ste;
 use engine::{
@@ -98,9 +99,12 @@ pub fn run(bytes: &[u8]) {
     let mut host = Checked(HostQueue::new(&smmu, &device, BASE + 0x6000, 7));
     let mut parent = NestParent::new();
     parent
-        .attach(&mut host, SID, viommu.vmid(), vste.ats(), &mut || {
-            smmu.memory()
-                .put(BASE + u64::from(SID.0) * 64, &ste.words());
+        .attach(&mut host, SID, viommu.vmid(), vste.ats(), &mut |store| {
+            let (at, words) = (BASE + u64::from(SID.0) * 64, ste.words());
+            match store {
+                SteStore::Rest => smmu.memory().put(at + 8, &words[1..]),
+                SteStore::First => smmu.memory().put(at, &words[..1]),
+            }
         })
         .expect("the queue works");
     let mut events = VirtualEvents::new(4);
