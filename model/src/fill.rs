@@ -118,8 +118,9 @@ impl Machine {
     }
 }
 
-/// STEs: 64-bit words, each fetched by itself at any time (3.21: single-copy atomicity of at least 64 bits, in any order).
-fn fetch_ste(machine: &Machine, state: &State, _: &Caches, into: &mut Caches) {
+/// STEs: 64-bit words, each fetched by itself at any time (3.21: single-copy atomicity of at least 64 bits, in any order). S2VMID and
+/// S2TTB are in two of them (5.2), which are one cell here: its set is that of every pair of what may be latched of either.
+fn fetch_ste(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     let memory = &state.memory;
     for device in 0..machine.bounds.devices as usize {
         if memory.ste0[device] != ste0::ABORT
@@ -132,6 +133,7 @@ fn fetch_ste(machine: &Machine, state: &State, _: &Caches, into: &mut Caches) {
         }
         if !on(Mutant::SteWord2NotFetched) || into.ste2[device] == 0 {
             into.ste2[device] |= bit(memory.ste2[device]);
+            into.ste2[device] |= ste2::pairs(from.ste2[device] | bit(memory.ste2[device]));
         }
     }
 }
@@ -249,7 +251,9 @@ fn stage_1_results(
     }
 }
 
-/// Stage 2: any usable STE starts a walk, whose result is tagged {VMID, ipa}.
+/// Stage 2: any usable STE starts a walk, whose result is tagged {VMID, ipa}. It begins at the STE's S2TTB, or at one that a TLB entry of
+/// the same VMID remembers (5.2.1 "General properties of the STE": S2TTB is among the fields that a TLB entry may hold, and STEs with
+/// one S2VMID are interchangeable).
 fn walk_stage_2(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     for device in (0..machine.bounds.devices).map(Device) {
         let word0 = match on(Mutant::Stage2NeedsStage1) {
@@ -257,14 +261,16 @@ fn walk_stage_2(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
             false => !bit(ste0::ABORT),
         };
         for (vmid, vm) in Machine::stage_2_of(from, device, word0) {
-            for ipa in values(state.memory.s2[vm.index()]).map(Ipa) {
-                let Frame(frame) = machine.frame(vm, ipa);
-                let vmid = if on(Mutant::Stage2WithoutVmid) {
-                    Vmid(0)
-                } else {
-                    vmid
-                };
-                into.s2[s2_tag(vmid, ipa)] |= bit(frame);
+            for table in values(table_readers(from, vmid, vm)).map(Vm) {
+                for ipa in values(state.memory.s2[table.index()]).map(Ipa) {
+                    let Frame(frame) = machine.frame(table, ipa);
+                    let vmid = if on(Mutant::Stage2WithoutVmid) {
+                        Vmid(0)
+                    } else {
+                        vmid
+                    };
+                    into.s2[s2_tag(vmid, ipa)] |= bit(frame);
+                }
             }
             if machine.bounds.vms > 1 && !on(Mutant::TableReadersForgotten) {
                 into.s2_tables[vmid.index()] |= bit(vm.0);
