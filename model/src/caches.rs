@@ -20,6 +20,8 @@ use crate::machine::limit;
 pub struct Caches {
     /// Stage-1 entries, tag {VMID, ASID or [`GLOBAL`], page}: which intermediate page, and (a ghost) which space's tables said so.
     pub s1: [u16; TAGS],
+    /// TTB0 as TLB entries remember it, tag {VMID, ASID, page}: of which spaces, as a bit set. Where a walk may begin whatever a CD says.
+    pub ttb: [u8; TAGS],
     /// Word 0 of STEs, tag {StreamID}: [`ste0`] values.
     pub ste0: [u8; limit::DEVICES],
     /// Word 1 of STEs: [`ste1`] values.
@@ -290,7 +292,7 @@ impl Caches {
             .sum()
     }
 
-    /// How many tags it holds anything under, those of tables apart, which no command names by themselves. All words of an STE are one entry, and all words of a CD: a command that hits one hits all.
+    /// How many tags it holds anything under, tables apart, which no command names by themselves. All words of an STE are one entry, and all words of a CD: a command that hits one hits all.
     pub fn tags(&self) -> u32 {
         let words = |arrays: [&[u8]; 3]| {
             let [first, second, third] = arrays;
@@ -365,7 +367,7 @@ mod tests {
     #[test]
     fn descriptors_are_one_tag_each_whatever_their_words_hold() {
         let all = Caches::default().zip(&Caches::default(), |_, _| 0xff);
-        // `s2_tables` is no tag that a command names.
+        // What `s2_tables` and `ttb` have is no tag that a command names by itself.
         let cells = all.s1.len() + all.s2.len() + all.tlb.len() + all.atc.len();
         let tags = cells + limit::DEVICES + limit::SLOTS;
         assert_eq!(all.tags() as usize, tags);

@@ -23,10 +23,11 @@ use crate::state::{Memory, State, descriptor, leaf, pte};
 type Layer = fn(&Machine, &State, from: &Caches, into: &mut Caches);
 
 /// In the order in which they depend on each other.
-const LAYERS: [Layer; 6] = [
+const LAYERS: [Layer; 7] = [
     fetch_ste,
     walk_stage_2,
     fetch_cd,
+    begin_walks,
     walk_stage_1,
     combine,
     translate_for_ats,
@@ -193,8 +194,35 @@ fn any_cd(machine: &Machine, viommu: Viommu, slot: Slot, into: &mut Caches) {
     }
 }
 
-/// Stage 1: any pair of CD words with V=1 and EPD0=0 starts a walk, whose result is tagged {VMID, ASID, page}, or {VMID, page} if the
-/// leaf is global.
+/// Stage 1: any pair of CD words with V=1 and EPD0=0 starts a walk, and TLB entries tagged {VMID, ASID, page} may remember from where
+/// (5.4.1 "CD notes": TTB0 and EPD0 are among the fields that a TLB entry may hold, and CDs with one ASID are interchangeable).
+fn begin_walks(machine: &Machine, _: &State, from: &Caches, into: &mut Caches) {
+    if !machine.remembers_ttbs {
+        return;
+    }
+    for device in (0..machine.bounds.devices).map(Device) {
+        for (vmid, _) in Machine::stage_2_in_use(from, device) {
+            for slot in machine.slots_of(device) {
+                for (asid, walks) in Machine::asids_in_use(from, slot) {
+                    for page in (0..machine.bounds.pages).map(Page) {
+                        into.ttb[tag(vmid, asid, page)] |= ttbs(from, slot, walks);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The spaces at whose tables a walk for a slot may begin by what its CD says, as a bit set; none with EPD0=1.
+fn ttbs(from: &Caches, slot: Slot, walks: bool) -> u8 {
+    match walks || on(Mutant::Epd0Walks) {
+        true => from.cd1[slot.index()] >> cd1::ttb(Space(0)),
+        false => 0,
+    }
+}
+
+/// A walk for a CD with V=1, from where it says, or from where one of its ASID has begun before. Its result is tagged {VMID, ASID, page}, or
+/// {VMID, page} if the leaf is global.
 fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     // Where global entries tell all that can be reached, only P-ALIAS asks under which ASID there is something.
     let keeps_own =
@@ -202,13 +230,14 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
     for device in (0..machine.bounds.devices).map(Device) {
         for (vmid, vm) in Machine::stage_2_in_use(from, device) {
             for slot in machine.slots_of(device) {
-                let ttbs = from.cd1[slot.index()] & !bit(cd1::NONE);
                 for (asid, walks) in Machine::asids_in_use(from, slot) {
-                    if !walks && !on(Mutant::Epd0Walks) {
-                        continue;
-                    }
-                    for space in values(ttbs).map(|value| Space(value - 1)) {
-                        for page in (0..machine.bounds.pages).map(Page) {
+                    for page in (0..machine.bounds.pages).map(Page) {
+                        let begun = match machine.remembers_ttbs {
+                            true => ttbs(from, slot, walks) | from.ttb[tag(vmid, asid, page)],
+                            // Whose tables makes no difference.
+                            false => bit(0),
+                        };
+                        for space in values(begun).map(Space) {
                             let readers = table_readers(from, vmid, vm);
                             let vmid = if on(Mutant::Stage1WithoutVmid) {
                                 Vmid(0)
