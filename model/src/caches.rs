@@ -20,11 +20,13 @@ use crate::machine::limit;
 pub struct Caches {
     /// Stage-1 entries, tag {VMID, ASID or [`GLOBAL`], page}: which intermediate page, and (a ghost) which space's tables said so.
     pub s1: [u16; TAGS],
+    /// TTB0 as TLB entries remember it, tag {VMID, ASID, page}: of which spaces, as a bit set. Where a walk may begin whatever a CD says.
+    pub ttb: [u8; TAGS],
     /// Word 0 of STEs, tag {StreamID}: [`ste0`] values.
     pub ste0: [u8; limit::DEVICES],
     /// Word 1 of STEs: [`ste1`] values.
     pub ste1: [u8; limit::DEVICES],
-    /// Word 2 of STEs: [`ste2`] values.
+    /// Words 2 and 3 of STEs: [`ste2`] values, each pair of what may be latched of the one and of the other.
     pub ste2: [u8; limit::DEVICES],
     /// Word 0 of CDs, tag {StreamID, SubstreamID}: [`cd0`] values.
     pub cd0: [u8; limit::SLOTS],
@@ -32,8 +34,8 @@ pub struct Caches {
     pub cd1: [u8; limit::SLOTS],
     /// Stage-2 entries, tag {VMID, ipa}: which frames.
     pub s2: [u8; limit::VMIDS * limit::IPAS],
-    /// Stage-2 entries of the pages that hold CD and stage-1 tables, tag {VMID}: which VMs' stage 2 said so. They are never reclaimed, so
-    /// that nothing need be told of them while there is one VM.
+    /// Stage-2 entries of the pages that hold CD and stage-1 tables, and S2TTBs as entries remember them, tag {VMID}: which VMs' stage 2
+    /// they are of. Those pages are never reclaimed, so that nothing need be told of them while there is one VM.
     pub s2_tables: [u8; limit::VMIDS],
     /// Combined entries, tag {VMID, ASID or [`GLOBAL`], page}: which frames.
     pub tlb: [u8; TAGS],
@@ -90,9 +92,9 @@ pub mod ste1 {
     }
 }
 
-/// Values of STE word 2, {S2VMID, S2TTB}.
+/// Values of STE words 2 and 3, {S2VMID} and {S2TTB}: software writes them in one step, hardware reads each by itself.
 pub mod ste2 {
-    use super::{Vm, Vmid, limit};
+    use super::{Vm, Vmid, bit, limit, values};
 
     /// Nothing was written yet.
     pub const NONE: u8 = 0;
@@ -111,6 +113,14 @@ pub mod ste2 {
                 Some((Vmid(pair / limit::VMS as u8), Vm(pair % limit::VMS as u8)))
             }
         }
+    }
+
+    /// Every VMID of a set of values with every stage 2 of it. A word 2 or 3 of zeros is ILLEGAL with any other word.
+    pub fn pairs(set: u8) -> u8 {
+        let written = || values(set).filter_map(decode);
+        written().fold(0, |pairs, (vmid, _)| {
+            written().fold(pairs, |pairs, (_, vm)| pairs | bit(new(vmid, vm)))
+        })
     }
 }
 
@@ -282,7 +292,7 @@ impl Caches {
             .sum()
     }
 
-    /// How many tags it holds anything under, those of tables apart, which no command names by themselves. All words of an STE are one entry, and all words of a CD: a command that hits one hits all.
+    /// How many tags it holds anything under, tables apart, which no command names by themselves. All words of an STE are one entry, and all words of a CD: a command that hits one hits all.
     pub fn tags(&self) -> u32 {
         let words = |arrays: [&[u8]; 3]| {
             let [first, second, third] = arrays;
@@ -357,7 +367,7 @@ mod tests {
     #[test]
     fn descriptors_are_one_tag_each_whatever_their_words_hold() {
         let all = Caches::default().zip(&Caches::default(), |_, _| 0xff);
-        // `s2_tables` is no tag that a command names.
+        // What `s2_tables` and `ttb` have is no tag that a command names by itself.
         let cells = all.s1.len() + all.s2.len() + all.tlb.len() + all.atc.len();
         let tags = cells + limit::DEVICES + limit::SLOTS;
         assert_eq!(all.tags() as usize, tags);

@@ -131,6 +131,8 @@ impl Machine {
             tags.tlb & !global_tags(self)
         };
         fill_cells(&mut hits.tlb, tlb);
+        // Leaf=0: all that was cached on the way to the page, from TTB0 on (4.4.2).
+        fill_cells(&mut hits.ttb, tlb & !global_tags(self));
         for (cell, s1) in hits.s1.iter_mut().enumerate() {
             if tlb >> cell & 1 == 1 {
                 *s1 = 0xffff;

@@ -23,10 +23,11 @@ use crate::state::{Memory, State, descriptor, leaf, pte};
 type Layer = fn(&Machine, &State, from: &Caches, into: &mut Caches);
 
 /// In the order in which they depend on each other.
-const LAYERS: [Layer; 6] = [
+const LAYERS: [Layer; 7] = [
     fetch_ste,
     walk_stage_2,
     fetch_cd,
+    begin_walks,
     walk_stage_1,
     combine,
     translate_for_ats,
@@ -118,8 +119,9 @@ impl Machine {
     }
 }
 
-/// STEs: 64-bit words, each fetched by itself at any time (3.21: single-copy atomicity of at least 64 bits, in any order).
-fn fetch_ste(machine: &Machine, state: &State, _: &Caches, into: &mut Caches) {
+/// STEs: 64-bit words, each fetched by itself at any time (3.21: single-copy atomicity of at least 64 bits, in any order). S2VMID and
+/// S2TTB are in two of them (5.2), which are one cell here: its set is that of every pair of what may be latched of either.
+fn fetch_ste(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     let memory = &state.memory;
     for device in 0..machine.bounds.devices as usize {
         if memory.ste0[device] != ste0::ABORT
@@ -132,6 +134,7 @@ fn fetch_ste(machine: &Machine, state: &State, _: &Caches, into: &mut Caches) {
         }
         if !on(Mutant::SteWord2NotFetched) || into.ste2[device] == 0 {
             into.ste2[device] |= bit(memory.ste2[device]);
+            into.ste2[device] |= ste2::pairs(from.ste2[device] | bit(memory.ste2[device]));
         }
     }
 }
@@ -191,8 +194,35 @@ fn any_cd(machine: &Machine, viommu: Viommu, slot: Slot, into: &mut Caches) {
     }
 }
 
-/// Stage 1: any pair of CD words with V=1 and EPD0=0 starts a walk, whose result is tagged {VMID, ASID, page}, or {VMID, page} if the
-/// leaf is global.
+/// Stage 1: any pair of CD words with V=1 and EPD0=0 starts a walk, and TLB entries tagged {VMID, ASID, page} may remember from where
+/// (5.4.1 "CD notes": TTB0 and EPD0 are among the fields that a TLB entry may hold, and CDs with one ASID are interchangeable).
+fn begin_walks(machine: &Machine, _: &State, from: &Caches, into: &mut Caches) {
+    if !machine.remembers_ttbs {
+        return;
+    }
+    for device in (0..machine.bounds.devices).map(Device) {
+        for (vmid, _) in Machine::stage_2_in_use(from, device) {
+            for slot in machine.slots_of(device) {
+                for (asid, walks) in Machine::asids_in_use(from, slot) {
+                    for page in (0..machine.bounds.pages).map(Page) {
+                        into.ttb[tag(vmid, asid, page)] |= ttbs(from, slot, walks);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The spaces at whose tables a walk for a slot may begin by what its CD says, as a bit set; none with EPD0=1.
+fn ttbs(from: &Caches, slot: Slot, walks: bool) -> u8 {
+    match walks || on(Mutant::Epd0Walks) {
+        true => from.cd1[slot.index()] >> cd1::ttb(Space(0)),
+        false => 0,
+    }
+}
+
+/// A walk for a CD with V=1, from where it says, or from where one of its ASID has begun before. Its result is tagged {VMID, ASID, page}, or
+/// {VMID, page} if the leaf is global.
 fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     // Where global entries tell all that can be reached, only P-ALIAS asks under which ASID there is something.
     let keeps_own =
@@ -200,13 +230,14 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
     for device in (0..machine.bounds.devices).map(Device) {
         for (vmid, vm) in Machine::stage_2_in_use(from, device) {
             for slot in machine.slots_of(device) {
-                let ttbs = from.cd1[slot.index()] & !bit(cd1::NONE);
                 for (asid, walks) in Machine::asids_in_use(from, slot) {
-                    if !walks && !on(Mutant::Epd0Walks) {
-                        continue;
-                    }
-                    for space in values(ttbs).map(|value| Space(value - 1)) {
-                        for page in (0..machine.bounds.pages).map(Page) {
+                    for page in (0..machine.bounds.pages).map(Page) {
+                        let begun = match machine.remembers_ttbs {
+                            true => ttbs(from, slot, walks) | from.ttb[tag(vmid, asid, page)],
+                            // Whose tables makes no difference.
+                            false => bit(0),
+                        };
+                        for space in values(begun).map(Space) {
                             let readers = table_readers(from, vmid, vm);
                             let vmid = if on(Mutant::Stage1WithoutVmid) {
                                 Vmid(0)
@@ -249,7 +280,9 @@ fn stage_1_results(
     }
 }
 
-/// Stage 2: any usable STE starts a walk, whose result is tagged {VMID, ipa}.
+/// Stage 2: any usable STE starts a walk, whose result is tagged {VMID, ipa}. It begins at the STE's S2TTB, or at one that a TLB entry of
+/// the same VMID remembers (5.2.1 "General properties of the STE": S2TTB is among the fields that a TLB entry may hold, and STEs with
+/// one S2VMID are interchangeable).
 fn walk_stage_2(machine: &Machine, state: &State, from: &Caches, into: &mut Caches) {
     for device in (0..machine.bounds.devices).map(Device) {
         let word0 = match on(Mutant::Stage2NeedsStage1) {
@@ -257,14 +290,16 @@ fn walk_stage_2(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
             false => !bit(ste0::ABORT),
         };
         for (vmid, vm) in Machine::stage_2_of(from, device, word0) {
-            for ipa in values(state.memory.s2[vm.index()]).map(Ipa) {
-                let Frame(frame) = machine.frame(vm, ipa);
-                let vmid = if on(Mutant::Stage2WithoutVmid) {
-                    Vmid(0)
-                } else {
-                    vmid
-                };
-                into.s2[s2_tag(vmid, ipa)] |= bit(frame);
+            for table in values(table_readers(from, vmid, vm)).map(Vm) {
+                for ipa in values(state.memory.s2[table.index()]).map(Ipa) {
+                    let Frame(frame) = machine.frame(table, ipa);
+                    let vmid = if on(Mutant::Stage2WithoutVmid) {
+                        Vmid(0)
+                    } else {
+                        vmid
+                    };
+                    into.s2[s2_tag(vmid, ipa)] |= bit(frame);
+                }
             }
             if machine.bounds.vms > 1 && !on(Mutant::TableReadersForgotten) {
                 into.s2_tables[vmid.index()] |= bit(vm.0);

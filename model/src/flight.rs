@@ -112,15 +112,22 @@ impl Machine {
             .filter_map(|entry| entry.command())
     }
 
-    /// The ATC_INVs that a thread's SYNC waits for are given up; each may or may not have taken effect.
-    pub(crate) fn give_up_atc_inv(&self, state: &mut State, queue: u8, thread: usize) {
+    /// A thread's SYNC ends with CERROR_ATC_INV_SYNC: the ATC_INVs that it waits for are given up, each may or may not have taken effect,
+    /// and it completes nothing. All else in front of it goes on to the next SYNC (4.7.3 "CMD_SYNC": other operations are not
+    /// guaranteed to have completed).
+    pub(crate) fn give_up_sync(&self, state: &mut State, queue: u8, thread: usize) {
         for entry in &mut state.flight {
+            if !is_covered(entry, queue, thread) {
+                continue;
+            }
             let opcode = entry.command().map(|command| command.opcode());
-            if is_covered(entry, queue, thread) && opcode == Some(Opcode::AtcInv) {
+            if opcode == Some(Opcode::AtcInv) {
                 if on(Mutant::TimedOutInvTakesEffect) {
                     state.caches = state.caches.minus(&entry.doomed.0);
                 }
                 *entry = InFlight::default();
+            } else {
+                entry.covered &= !(1 << thread);
             }
         }
     }

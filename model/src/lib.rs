@@ -16,6 +16,8 @@ mod flight;
 mod ghost;
 mod liveness;
 pub mod machine;
+#[cfg(test)]
+mod manual;
 #[cfg(not(feature = "mutants"))]
 mod mutant;
 #[cfg(feature = "mutants")]

@@ -181,6 +181,9 @@ pub struct Machine {
     pub(crate) live: Vec<Live>,
     /// Whether a stage-1 leaf can ever be global.
     pub(crate) has_globals: bool,
+    /// Whether it is remembered which walks have begun. A hostile guest's tables hold anything, whoever's they are, and nobody asks whose:
+    /// then every walk is possible that could have begun.
+    pub(crate) remembers_ttbs: bool,
     /// Whether whatever an entry of an ASID lets a request reach a global entry does too, for at least as long, so that the former
     /// need not be kept: with one ASID and tables that hold anything the walk that yields the one yields the other, and no command
     /// removes the global one alone.
@@ -205,6 +208,7 @@ impl Machine {
         let has_globals =
             threat != Threat::Honest || bounds.vms > 1 || code.instrs.iter().any(writes_global);
         let globals_tell_all = threat != Threat::Honest && bounds.asids == 1;
+        let remembers_ttbs = threat != Threat::Hostile;
         let mut machine = Machine {
             bounds,
             hardware,
@@ -216,6 +220,7 @@ impl Machine {
             begin_choices,
             live,
             has_globals,
+            remembers_ttbs,
             globals_tell_all,
         };
         machine.begin_choices = machine

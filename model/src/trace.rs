@@ -200,6 +200,7 @@ fn kind(byte: u8) -> &'static str {
     match names::cache_of(&Caches::one(byte, 0)) {
         names::STE => "a word of an STE",
         names::CD => "a word of a CD",
+        names::TTB => "TTB0 in a TLB entry",
         names::STAGE_1 => "a stage-1 TLB entry",
         names::STAGE_2 => "a stage-2 TLB entry",
         names::TLB => "a TLB entry",

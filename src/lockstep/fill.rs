@@ -19,6 +19,8 @@ pub enum Fill {
     },
     /// A stage-2 result.
     Stage2 { vmid: Vmid, ipa: Ipa, frame: Frame },
+    /// Where a walk has begun.
+    Ttb,
     /// Stage-2 results for tables.
     Tables,
     /// A combined entry.
@@ -66,6 +68,9 @@ pub fn fill(byte: u8, bit: u8) -> Fill {
         let frame = Frame(frame);
         return Fill::Stage2 { vmid, ipa, frame };
     }
+    if some(&one.ttb) {
+        return Fill::Ttb;
+    }
     if some(&one.s2_tables) {
         return Fill::Tables;
     }
@@ -95,6 +100,6 @@ mod tests {
                 kinds.insert(std::mem::discriminant(&fill(byte, bit)));
             }
         }
-        assert_eq!(kinds.len(), 7);
+        assert_eq!(kinds.len(), 8);
     }
 }

@@ -138,7 +138,8 @@ impl Replay<'_> {
     fn fill(&mut self, fill: Fill, state: &State) -> Result<(), Unexpected> {
         match fill {
             // Fetched with whatever needs them, as the trace has latched them. A walk comes to tables through stage 2 by itself.
-            Fill::Ste | Fill::Cd | Fill::Tables => Ok(()),
+            // The engine begins every walk at the CD: a stage-1 entry that another TTB0 leads to is refused below.
+            Fill::Ste | Fill::Cd | Fill::Ttb | Fill::Tables => Ok(()),
             Fill::Stage1 { tag, space, ipa } => self.walk_stage_1(tag, space, ipa, state),
             Fill::Stage2 { vmid, ipa, frame } => {
                 let vm = Vm(frame.0 / self.machine.bounds.ipas);

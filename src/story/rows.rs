@@ -244,6 +244,7 @@ fn fetched(cache: Cache, tag: &str, words: &[String]) -> String {
     match cache {
         Cache::Ste => format!("STE of {tag}: {words}"),
         Cache::Cd => format!("CD of {tag}: {words}"),
+        Cache::Ttb => format!("TTB0: {tag}"),
         Cache::Stage1 => format!("stage 1: {tag}"),
         Cache::Stage2 => format!("stage 2: {tag}"),
         Cache::Tlb => format!("TLB: {tag}"),

@@ -209,7 +209,7 @@ fn remover(cache: Cache) -> &'static str {
     match cache {
         Cache::Ste => "CFGI_STE",
         Cache::Cd => "CFGI",
-        Cache::Stage1 | Cache::Tlb => "TLBI",
+        Cache::Ttb | Cache::Stage1 | Cache::Tlb => "TLBI",
         Cache::Stage2 => "TLBI of stage 2",
         Cache::Atc => "ATC_INV",
     }

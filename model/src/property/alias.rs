@@ -33,7 +33,8 @@ fn holds(machine: &Machine, state: &State) -> bool {
 pub(crate) fn spaces_under(machine: &Machine, state: &State, vmid: Vmid, asid: Asid) -> u8 {
     let mut spaces = 0;
     for page in (0..machine.bounds.pages).map(Page) {
-        spaces |= s1_spaces(state.caches.s1[tag(vmid, asid, page)]);
+        let cell = tag(vmid, asid, page);
+        spaces |= s1_spaces(state.caches.s1[cell]) | state.caches.ttb[cell];
     }
     for device in (0..machine.bounds.devices).map(Device) {
         if !Machine::stage_2_in_use(&state.caches, device).any(|(other, _)| other == vmid) {

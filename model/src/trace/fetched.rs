@@ -13,6 +13,7 @@ use crate::state::{State, descriptor, leaf, pte};
 pub enum Cache {
     Ste,
     Cd,
+    Ttb,
     Stage1,
     Stage2,
     Tlb,
@@ -25,6 +26,7 @@ impl Cache {
         match self {
             Cache::Ste => "STE",
             Cache::Cd => "CD",
+            Cache::Ttb => "TTB0 in a TLB entry",
             Cache::Stage1 => "stage-1 TLB entry",
             Cache::Stage2 => "stage-2 TLB entry",
             Cache::Tlb => "TLB entry",
@@ -37,6 +39,7 @@ impl Cache {
         match names::cache_of(&Caches::one(byte, bit)) {
             names::STE => Cache::Ste,
             names::CD => Cache::Cd,
+            names::TTB => Cache::Ttb,
             names::STAGE_1 => Cache::Stage1,
             names::STAGE_2 => Cache::Stage2,
             names::TLB => Cache::Tlb,

@@ -131,6 +131,8 @@ impl Machine {
             }
         }
         for (name, cell) in self.tagged() {
+            let spaces = list(values(caches.ttb[cell]), |space| Space(space).to_string());
+            entries.extend(spaces.map(|of| (TTB, format!("{name} -> tables of {of}"))));
             let set = caches.s1[cell];
             let results = (0..limit::SPACES as u8)
                 .map(Space)
@@ -230,6 +232,7 @@ pub(super) fn asid_name(asid: Asid) -> String {
 
 pub(super) const STE: &str = "STE cache";
 pub(super) const CD: &str = "CD cache";
+pub(super) const TTB: &str = "TTB0 in the TLB";
 pub(super) const STAGE_1: &str = "stage-1 TLB";
 pub(super) const STAGE_2: &str = "stage-2 TLB";
 pub(super) const TLB: &str = "TLB";
@@ -242,6 +245,8 @@ pub(super) fn cache_of(caches: &Caches) -> &'static str {
         STE
     } else if some(&caches.cd0) || some(&caches.cd1) {
         CD
+    } else if some(&caches.ttb) {
+        TTB
     } else if some(&caches.s2) || some(&caches.s2_tables) {
         STAGE_2
     } else if some(&caches.tlb) {

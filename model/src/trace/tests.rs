@@ -254,6 +254,7 @@ fn a_story_from_map_to_an_unmap_that_forgets_the_atc() {
         "    CD cache + device 0 ssid 1: TTB0 of space 0",
         "guest 0: cd(device 0 ssid 1).word0 := valid(asid 1); returns",
         "    CD cache + device 0 ssid 1: V=1 asid 1",
+        "    TTB0 in the TLB + vmid 0 asid 1 page 0 -> tables of space 0",
         "    stage-1 TLB + vmid 0 asid 1 page 0 -> ipa 0 by space 0",
         "    TLB + vmid 0 asid 1 page 0 -> frame 0",
         "    ATC + device 0 ssid 1 page 0 -> frame 0",
