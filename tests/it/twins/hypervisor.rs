@@ -11,7 +11,7 @@ use engine::hypervisor::{
     Consumed, Contract, Counts, DATA_ARM_SMMUV3, Errno, Forwarder, Invalidated, NestParent,
     UserArray, Viommu,
 };
-use engine::{Asid, Iova, Smmu, StreamId};
+use engine::{Access, Asid, Iova, Smmu, StreamId};
 use model::{Machine, OpKind};
 use nestcheck::cost::alone::Operation;
 use nestcheck::lockstep::Pace;
@@ -217,10 +217,10 @@ impl<'h, 's> Hypervisor<'h, 's> {
                 let (ssid, at) = (encode::ssid(self.machine, slot), Iova(map::iova(page)));
                 let mut answers = Vec::new();
                 for unit in units.iter_mut() {
-                    let plain = unit.access(device, ssid, at);
+                    let plain = unit.access(device, ssid, at, Access::READ);
                     answers.push(plain.ok().map(|found| found.pa.0));
                     if self.machine.axes.ats {
-                        let cached = unit.through_atc(device, ssid, at);
+                        let cached = unit.through_atc(device, ssid, at, Access::READ);
                         answers.push(cached.ok().map(|found| found.pa.0));
                     }
                 }
