@@ -69,12 +69,18 @@ impl Machine {
             .fold(own, |all, command| all.union(self.tags(command)))
     }
 
-    /// A thread's SYNC has ended without completing anything, and these ATC_INVs never will be. What else it waited for may be completed by
-    /// a SYNC behind it. Another thread that issued one of them will not hear of it.
-    pub(crate) fn note_timeout(&self, state: &mut State, thread: usize, lost: Tags) {
+    /// A thread's SYNC has completed everything but these ATC_INVs. Another thread that issued one of them will not hear of it.
+    pub(crate) fn note_timeout(
+        &self,
+        state: &mut State,
+        thread: usize,
+        lost: Tags,
+        seen: &mut Seen,
+    ) {
         for other in &mut state.threads {
             other.unsynced = other.unsynced.minus(lost);
         }
+        self.note_synced(state, thread, seen);
         let this = &mut state.threads[thread];
         this.notes |= note::FAILED | note::ERROR;
         if self.vm_of_thread(thread).is_some() {

@@ -284,18 +284,19 @@ impl Machine {
                 self.issue_guests(state, thread, queue, command, choice, seen)?;
             }
             Instr::Sync(queue) => {
+                let lost = self.may_time_out(state, queue, thread);
                 if choice == 1 {
-                    let lost = self.may_time_out(state, queue, thread);
                     if lost.is_empty() {
                         return Err(Stop::NoSuchChoice);
                     }
-                    self.give_up_sync(state, queue, thread);
-                    self.note_timeout(state, thread, lost);
-                } else {
-                    if !self.complete(state, queue, thread) {
-                        return Err(Stop::Blocked);
-                    }
-                    self.note_synced(state, thread, seen);
+                    self.give_up_atc_inv(state, queue, thread);
+                }
+                if !self.complete(state, queue, thread) {
+                    return Err(Stop::Blocked);
+                }
+                match choice {
+                    0 => self.note_synced(state, thread, seen),
+                    _ => self.note_timeout(state, thread, lost, seen),
                 }
                 seen.cost.syncs += 1;
             }

@@ -234,8 +234,14 @@ fn walk_stage_1(machine: &Machine, state: &State, from: &Caches, into: &mut Cach
                     for page in (0..machine.bounds.pages).map(Page) {
                         let begun = match machine.remembers_ttbs {
                             true => ttbs(from, slot, walks) | from.ttb[tag(vmid, asid, page)],
-                            // Whose tables makes no difference.
-                            false => bit(0),
+                            // There are CDs with EPD0=0 and every table.
+                            false if machine.cds_are_anything() => ttbs(from, slot, walks),
+                            // Whose tables makes no difference: the CD's, or any where its word 1 names none.
+                            false => match (from.cd1[slot.index()], ttbs(from, slot, true)) {
+                                (0, _) => 0,
+                                (_, 0) => bit(0),
+                                (_, named) => named,
+                            },
                         };
                         for space in values(begun).map(Space) {
                             let readers = table_readers(from, vmid, vm);

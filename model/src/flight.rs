@@ -112,22 +112,17 @@ impl Machine {
             .filter_map(|entry| entry.command())
     }
 
-    /// A thread's SYNC ends with CERROR_ATC_INV_SYNC: the ATC_INVs that it waits for are given up, each may or may not have taken effect,
-    /// and it completes nothing. All else in front of it goes on to the next SYNC (4.7.3 "CMD_SYNC": other operations are not
-    /// guaranteed to have completed).
-    pub(crate) fn give_up_sync(&self, state: &mut State, queue: u8, thread: usize) {
+    /// The ATC_INVs that a thread's SYNC waits for are given up; each may or may not have taken effect. With CERROR_ATC_INV_SYNC the SYNC is
+    /// not consumed and has completed nothing (4.7.3 "CMD_SYNC"): what follows in the same step is that software acknowledges the error
+    /// and the SYNC is executed again, as Linux does (arm_smmu_cmdq_skip_err).
+    pub(crate) fn give_up_atc_inv(&self, state: &mut State, queue: u8, thread: usize) {
         for entry in &mut state.flight {
-            if !is_covered(entry, queue, thread) {
-                continue;
-            }
             let opcode = entry.command().map(|command| command.opcode());
-            if opcode == Some(Opcode::AtcInv) {
+            if is_covered(entry, queue, thread) && opcode == Some(Opcode::AtcInv) {
                 if on(Mutant::TimedOutInvTakesEffect) {
                     state.caches = state.caches.minus(&entry.doomed.0);
                 }
                 *entry = InFlight::default();
-            } else {
-                entry.covered &= !(1 << thread);
             }
         }
     }

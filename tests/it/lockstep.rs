@@ -30,10 +30,10 @@ fn graphs_of_the_quick_scope() {
         drive("quick", &["specs"], 200_000);
     } else {
         eprintln!(
-            "only two variants, and of their graphs those of up to 5,000 states: SLOW_TESTS=1 drives all"
+            "only two variants, and of their graphs those of up to 6,000 states: SLOW_TESTS=1 drives all"
         );
         let some = ["specs/native-batched.toml", "specs/strong-asid-only.toml"];
-        drive("quick", &some, 5_000);
+        drive("quick", &some, 6_000);
     }
 }
 
