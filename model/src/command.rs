@@ -376,3 +376,6 @@ impl Machine {
         all
     }
 }
+
+#[cfg(test)]
+mod tests;
