@@ -378,3 +378,6 @@ impl Machine {
         all
     }
 }
+
+#[cfg(test)]
+mod tests;

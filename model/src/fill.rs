@@ -407,3 +407,6 @@ impl Machine {
         through_atc | untranslated(self, caches, device, slot, page)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,9 +145,7 @@ impl Machine {
             if is_covered(entry) {
                 *entry = InFlight::default();
             } else {
-                if !on(Mutant::DoomedOutlivesSync) {
-                    entry.doomed.0 = entry.doomed.0.minus(&gone);
-                }
+                entry.doomed.0 = entry.doomed.0.minus(&gone);
             }
         }
         true
@@ -326,3 +324,6 @@ fn is_covered(entry: &InFlight, queue: u8, thread: usize) -> bool {
     (entry.queue == queue + 1 || on(Mutant::SyncOfAnotherQueue))
         && (entry.covered >> thread & 1 == 1 || on(Mutant::SyncOfLaterCommands))
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,8 @@ mod op;
 mod operand;
 pub mod program;
 pub mod property;
+#[cfg(test)]
+mod sample;
 mod setup;
 #[cfg(test)]
 mod soundness;

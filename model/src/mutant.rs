@@ -112,8 +112,6 @@ mutants! {
     SyncOfLaterCommands,
     /// CMD_SYNC completes commands without effect.
     SyncDropsNothing,
-    /// What CMD_SYNC removed stays doomed by other commands.
-    DoomedOutlivesSync,
     /// An ATC_INV that is given up has taken effect.
     TimedOutInvTakesEffect,
     /// A command is dropped for one that fewer CMD_SYNCs complete.

@@ -229,7 +229,8 @@ fn runner(seed: u64, cases: u32, shrink: u32) -> TestRunner {
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
-/// Draws runs: so many, or for as long as the environment says. What is found is shrunk and kept.
+/// Draws runs: so many, or for as long as the environment says. What is found is shrunk and kept, unless the environment has proptest's
+/// own word for nothing to be kept.
 fn draw(hostile: bool, cases: u32) -> RefCell<Coverage> {
     let coverage = RefCell::new(Coverage::default());
     let seconds = env::var("NESTCHECK_RANDOM_SECONDS").ok();
@@ -240,13 +241,16 @@ fn draw(hostile: bool, cases: u32) -> RefCell<Coverage> {
                 .expect("NESTCHECK_RANDOM_SECONDS is a number"),
         )
     });
+    let keeps_nothing = env::var_os("PROPTEST_DISABLE_FAILURE_PERSISTENCE").is_some();
     let began = Instant::now();
     for seed in 1.. {
-        let result = runner(seed, cases, 20_000).run(&Case::any(hostile), |case| {
+        let shrink = if keeps_nothing { 0 } else { 20_000 };
+        let result = runner(seed, cases, shrink).run(&Case::any(hostile), |case| {
             run(&case, None, &mut coverage.borrow_mut()).map_err(TestCaseError::fail)
         });
         match result {
             Ok(()) => {}
+            Err(TestError::Fail(why, _)) if keeps_nothing => panic!("{why}"),
             Err(TestError::Fail(why, case)) => {
                 let path = trace::keep(&case, &why.to_string());
                 panic!("{why}\nkept as {}", path.display());

@@ -1,19 +1,13 @@
-//! Groups of tests, each of which notices a mutant or does not.
+//! The suites: who is asked whether he notices a mutant.
 
 use std::fmt::{Display, Formatter, Result as Fmt};
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use crate::binaries;
+use nestcheck::files;
 
-/// A mutant that keeps a suite busy for longer does not come to an end; without one none takes a quarter of this.
-const TOO_LONG: Duration = Duration::from_secs(400);
-/// Who finds a mutant does so at once, as a rule: a suite that is asked for the first time is given so much time.
-const AT_ONCE: Duration = Duration::from_secs(5);
+use crate::binaries::{self, Binary};
+use crate::group::{File, Group, LooksAt, Mutant};
 
 /// Which reading has a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,200 +34,176 @@ impl Crate {
     }
 }
 
-/// What a program does.
-enum Kind {
-    /// Tests whose names have one of these in them, or all.
-    Tests(&'static [&'static str]),
-    /// It prints what must not change: with these arguments, and what it was without a mutant.
-    Prints(&'static [&'static str], OnceLock<Vec<String>>),
-}
-
-/// A program, and what is asked of it.
+/// Groups of cases that are one thing to a reader.
 pub struct Suite {
     /// What the table calls it.
     pub name: &'static str,
-    /// Whose mutants it is for; `None` for both.
-    of: Option<Crate>,
-    program: PathBuf,
-    directory: PathBuf,
-    kind: Kind,
-    /// How long it may take.
-    patience: Duration,
+    /// Whose mutants it is for.
+    pub of: Crate,
+    groups: Vec<Group>,
 }
 
 /// Who noticed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    suite: &'static str,
-    /// The test that failed first.
-    test: String,
-    time: Duration,
-}
-
-impl Found {
-    /// The suite.
-    pub const fn by(&self) -> &'static str {
-        self.suite
-    }
-
-    /// How long it took.
-    pub const fn seconds(&self) -> f64 {
-        self.time.as_secs_f64()
-    }
+    /// The suites, the first first.
+    pub by: Vec<&'static str>,
+    /// The first suite's test or spec file.
+    pub case: String,
+    /// How long that took alone.
+    pub time: Duration,
 }
 
 impl Display for Found {
     fn fmt(&self, f: &mut Formatter<'_>) -> Fmt {
-        let Found { suite, test, time } = self;
-        write!(f, "{suite}, {test}, {:.1} s", time.as_secs_f64())
+        let Found { by, case, time } = self;
+        write!(f, "{:.1} s, {case} ({})", time.as_secs_f64(), by.join(", "))
     }
 }
 
-/// In the order in which they are asked: where the readings meet first, for a short time; and last, for as long as it takes.
+/// In the order in which they are asked: where the readings meet, then each reading's own.
 pub fn all() -> Vec<Suite> {
     let binaries = binaries::all();
-    let (engine, model) = (Some(Crate::Engine), Some(Crate::Model));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let suite = |name, of, package: &str, target: &str, directory: &str, filters| {
-        let program = binaries
-            .iter()
-            .find(|binary| binary.package == package && binary.target == target)
-            .unwrap_or_else(|| panic!("{package} has no tests {target}"));
-        Suite {
-            name,
-            of,
-            program: program.path.clone(),
-            directory: root.join(directory),
-            kind: Kind::Tests(filters),
-            patience: TOO_LONG,
-        }
+    let tests = |package, target, directory, filters| Group::Tests {
+        program: program(&binaries, package, target),
+        directory: Path::new(env!("CARGO_MANIFEST_DIR")).join(directory),
+        filters,
     };
-    let verdicts = |arguments| Suite {
-        name: "verdicts",
-        of: model,
-        program: env!("CARGO_BIN_EXE_nestcheck").into(),
-        directory: root.to_owned(),
-        kind: Kind::Prints(arguments, OnceLock::new()),
-        patience: TOO_LONG,
-    };
-    let room = || suite("lockstep", None, "nestcheck", "mutants", "", &["room::"]);
+    let suite = |name, of, groups| Suite { name, of, groups };
+    let (engine, model) = (Crate::Engine, Crate::Model);
+    let meeting = || tests("nestcheck", "nestcheck", "", &["lockstep::"]);
+    let random = tests("nestcheck", "it", "", RANDOM);
+    let engines_own = tests("engine", "it", "src/engine", &[]);
+    let models_own = tests("model", "model", "model", MODEL);
+    let stories = tests("nestcheck", "nestcheck", "", &["story::", "search::"]);
+    let rules = tests("model", "model", "model", RULES);
     vec![
-        Suite {
-            patience: AT_ONCE,
-            ..room()
-        },
-        suite(
-            "lockstep",
-            None,
-            "nestcheck",
-            "nestcheck",
-            "",
-            &["lockstep::"],
-        ),
-        suite("engine", engine, "engine", "it", "src/engine", &[]),
-        suite("model", model, "model", "model", "model", &["soundness::"]),
-        verdicts(&["compare", "specs", "specs/mutants", "--scope", "tiny"]),
-        suite("model", model, "model", "model", "model", &[]),
-        suite(
-            "stories",
-            model,
-            "nestcheck",
-            "nestcheck",
-            "",
-            &["story::", "search::"],
-        ),
-        verdicts(&["compare", "specs/corpus", "--scope", "quick"]),
-        room(),
+        suite("lockstep", engine, vec![lockstep(VARIANTS), meeting()]),
+        suite("random", engine, vec![random]),
+        suite("engine", engine, vec![engines_own]),
+        suite("lockstep", model, vec![lockstep(EVERYTHING), meeting()]),
+        suite("verdicts", model, vec![verdicts()]),
+        suite("model", model, vec![models_own]),
+        suite("stories", model, vec![stories]),
+        suite("rules", model, vec![rules]),
     ]
 }
 
-/// The first suite that notices a mutant; of those of a name, if there is one.
-pub fn first_to_notice(
-    suites: &[Suite],
-    of: Crate,
-    mutant: &str,
-    only: Option<&str>,
-) -> Option<Found> {
-    suites
+/// Mistakes of software are nothing new to the engine, and known bugs have operations that variants have not.
+const VARIANTS: &[&str] = &["specs", "specs/corpus"];
+/// What tests/it/lockstep.rs drives.
+const EVERYTHING: &[&str] = &[
+    "specs",
+    "specs/mutants",
+    "specs/corpus",
+    "specs/corpus/fixed",
+];
+
+/// Of tests/it/random.rs those that ask about the engine. Others ask whether these would notice; threads are a matter of chance.
+const RANDOM: &[&str] = &[
+    "random::every_answer_is_allowed",
+    "random::every_trace_is_as_it_should_be",
+    "random::hostile_guests_reach_nothing_else",
+];
+
+/// The model's own tests, but for `exactness`, which takes long.
+const MODEL: &[&str] = &[
+    "soundness::",
+    "trace::",
+    "caches::",
+    "liveness::",
+    "property::",
+];
+/// Those that say of each command, fetch and flight what it does, one by one.
+const RULES: &[&str] = &["command::", "fill::", "flight::"];
+
+fn program(binaries: &[Binary], package: &str, target: &str) -> PathBuf {
+    let mut found = binaries
         .iter()
-        .filter(|suite| suite.of.is_none_or(|only| only == of))
-        .filter(|suite| only.is_none_or(|only| only == suite.name))
-        .find_map(|suite| suite.run(Some((of, mutant))))
+        .filter(|one| one.package == package && one.target == target);
+    let one = found.next();
+    one.unwrap_or_else(|| panic!("{package} has no tests {target}"))
+        .path
+        .clone()
+}
+
+fn spec_files(directories: &[&str]) -> Vec<File> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let directories: Vec<_> = directories.iter().map(|path| root.join(path)).collect();
+    let files = files::named(&directories).expect("specs are shipped");
+    let relative = files.iter().map(|path| {
+        let path = path.strip_prefix(root).expect("they lie in the repository");
+        File::new(path.display().to_string())
+    });
+    relative.collect()
+}
+
+/// Whole graphs on the engine, all but two of one file, which take nearly half of the time of all.
+fn lockstep(directories: &[&str]) -> Group {
+    Group::Files {
+        arguments: &["lockstep", "--max-states", "3000"],
+        files: spec_files(directories),
+        looks_at: LooksAt::Agreement,
+    }
+}
+
+/// Every variant and each with a mistake in it. The bound is far more states than they have.
+fn verdicts() -> Group {
+    Group::Files {
+        arguments: &["compare", "--scope", "tiny", "--max-states", "2000000"],
+        files: spec_files(&["specs", "specs/mutants"]),
+        looks_at: LooksAt::Verdicts,
+    }
 }
 
 impl Suite {
-    /// Runs until a test fails, with a mutant or without.
-    pub fn run(&self, mutant: Option<(Crate, &str)>) -> Option<Found> {
-        let mut command = Command::new(&self.program);
-        let (Kind::Tests(arguments) | Kind::Prints(arguments, _)) = self.kind;
-        command
-            .args(arguments)
-            .current_dir(&self.directory)
-            .env_remove("MUTANTS")
-            // A failure is what is hoped for: nothing to be kept of it.
-            .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        if let Some((of, name)) = mutant {
-            let value = format!("{}:{name}", of.name());
-            command.env(engine::mutant::VARIABLE, value);
+    /// Without a mutant nothing is noticed: by these cases, or by any.
+    pub fn expect(&self, cases: Option<&[&str]>) {
+        for group in &self.groups {
+            let cases: Option<Vec<_>> = cases.map(|cases| {
+                let of_group = cases.iter().filter(|case| group.may_have(case));
+                of_group.copied().collect()
+            });
+            group.expect(cases.as_deref());
         }
-        let began = Instant::now();
-        let mut child = command.spawn().expect("a test program can be run");
-        let test = match &self.kind {
-            Kind::Tests(_) => failure(&mut child, self.patience),
-            Kind::Prints(_, unchanged) => change(&mut child, unchanged),
-        };
-        // It is no longer of interest, whether it has ended by itself or not.
-        let _ = child.kill();
-        child.wait().expect("a child can be waited for");
-        let test = test?;
-        Some(Found {
-            suite: self.name,
-            test,
-            time: began.elapsed(),
+    }
+
+    /// The first case that notices, and how long it takes: run again alone, because what only fails behind others is no answer.
+    pub fn first(&self, mutant: Mutant) -> Option<(String, Duration)> {
+        self.groups.iter().find_map(|group| {
+            let case = group.first(mutant)?;
+            let again = self.notices(mutant, &case);
+            if again.is_none() {
+                println!(
+                    "{} {}: {case} does not notice it again",
+                    mutant.1, self.name
+                );
+            }
+            again.map(|time| (case, time))
         })
     }
-}
 
-/// The first line that is not as it is without a mutant, which is asked for first.
-fn change(child: &mut Child, kept: &OnceLock<Vec<String>>) -> Option<String> {
-    let output = child.stdout.take().expect("it is a pipe");
-    let lines = BufReader::new(output).lines().map_while(Result::ok);
-    let lines: Vec<_> = lines.collect();
-    let unchanged = kept.get_or_init(|| lines.clone());
-    assert!(!unchanged.is_empty(), "nothing is printed without a mutant");
-    let differs = |place: &usize| lines.get(*place) != unchanged.get(*place);
-    let place = (0..lines.len().max(unchanged.len())).find(differs)?;
-    Some(format!("line {}", place + 1))
-}
-
-/// The test that fails first; `None` if the process ends before one does.
-fn failure(child: &mut Child, patience: Duration) -> Option<String> {
-    let output = child.stdout.take().expect("it is a pipe");
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if let Some(test) = failed(&line) {
-                // Nobody listens any more once one has failed.
-                let _ = sender.send(test);
-            }
-        }
-    });
-    match receiver.recv_timeout(patience) {
-        Ok(test) => Some(test),
-        Err(RecvTimeoutError::Disconnected) => {
-            // The end of its output is all but its end: let it say how.
-            let status = child.wait().expect("a child can be waited for");
-            (!status.success()).then(|| "the process".to_owned())
-        }
-        Err(RecvTimeoutError::Timeout) => (patience == TOO_LONG).then(|| "no end".to_owned()),
+    /// How long this case takes to notice, if it does.
+    pub fn notices(&self, mutant: Mutant, case: &str) -> Option<Duration> {
+        let began = Instant::now();
+        let mut groups = self.groups.iter().filter(|group| group.may_have(case));
+        let noticed = groups.any(|group| group.notices(mutant, case));
+        noticed.then(|| began.elapsed())
     }
 }
 
-/// The test that a line of libtest's says has failed.
-fn failed(line: &str) -> Option<String> {
-    let test = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
-    Some(test.to_owned())
+/// Everybody who notices.
+pub fn everybody(suites: &[Suite], mutant: Mutant) -> Option<Found> {
+    let mut found: Option<Found> = None;
+    for suite in suites.iter().filter(|suite| suite.of == mutant.0) {
+        let Some((case, time)) = suite.first(mutant) else {
+            continue;
+        };
+        let by = Vec::new();
+        found
+            .get_or_insert(Found { by, case, time })
+            .by
+            .push(suite.name);
+    }
+    found
 }

@@ -1,65 +1,138 @@
-//! docs/mutants.md: who finds which mutant.
+//! docs/mutants.md: who finds which mutant. Its prose is written by people; the tables under four of its headings are read and written
+//! here.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::suites::{Crate, Found};
+use crate::suites::{Crate, Found, Suite};
 
-/// Where the rows begin.
-const HEAD: &str = "|---|---|---|---|---|\n";
-/// What stands in place of a suite where none finds the mutant; then why.
-const NOBODY: &str = "nobody: ";
+/// How many each suite finds.
+const COUNTS: &str = "## How many each suite finds\n";
+/// The tables of mutants.
+const TABLES: [Table; 3] = [Table::KnownBugs, Table::Engine, Table::Model];
+/// What stands in place of suites where none finds the mutant.
+const NOBODY: &str = "nobody";
 
-/// One line.
-#[derive(Clone, Debug)]
+/// One of the tables of mutants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Table {
+    KnownBugs,
+    Engine,
+    Model,
+}
+
+impl Table {
+    /// Where a mutant stands: mistakes that QEMU has made have names that begin with their numbers, B58, say.
+    fn of(of: Crate, name: &str) -> Self {
+        let number = name.strip_prefix('B');
+        match of {
+            Crate::Model => Table::Model,
+            Crate::Engine
+                if number.is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit())) =>
+            {
+                Table::KnownBugs
+            }
+            Crate::Engine => Table::Engine,
+        }
+    }
+
+    const fn reading(self) -> Crate {
+        match self {
+            Table::KnownBugs | Table::Engine => Crate::Engine,
+            Table::Model => Crate::Model,
+        }
+    }
+
+    const fn heading(self) -> &'static str {
+        match self {
+            Table::KnownBugs => "## QEMU's mistakes, in the engine\n",
+            Table::Engine => "## Other mistakes in the engine\n",
+            Table::Model => "## Mistakes in the model's hardware\n",
+        }
+    }
+}
+
+/// One mutant's line.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
+    table: Table,
     /// The mutant.
     pub name: String,
-    of: String,
     what: String,
-    /// The suite that notices it and after how many seconds, or [`NOBODY`] and why.
-    by: String,
+    /// The suites that notice it; none is nobody.
+    by: Vec<String>,
+    /// What notices it first; or why nobody does.
+    case: String,
     seconds: String,
 }
 
 impl Row {
     /// What was seen.
     pub fn new(of: Crate, name: &str, what: &str, found: Option<&Found>) -> Self {
+        let seconds = |found: &Found| format!("{:.1}", found.time.as_secs_f64());
         Row {
+            table: Table::of(of, name),
             name: name.to_owned(),
-            of: of.name().to_owned(),
             what: what.trim().to_owned(),
-            by: found.map_or(NOBODY, Found::by).to_owned(),
-            seconds: found.map_or_else(String::new, |found| format!("{:.1}", found.seconds())),
+            by: found.map_or_else(Vec::new, |found| {
+                found.by.iter().map(|&name| name.to_owned()).collect()
+            }),
+            case: found.map_or_else(String::new, |found| found.case.clone()),
+            seconds: found.map_or_else(String::new, seconds),
         }
     }
 
-    /// The suite that notices it.
-    pub fn found_by(&self) -> Option<&str> {
-        (!self.by.starts_with(NOBODY.trim_end())).then_some(self.by.as_str())
+    /// What was seen now, or else what is kept. Why nobody finds it is known to the kept one only.
+    pub fn newer(seen: Option<&Row>, kept: Option<&Row>) -> Option<Row> {
+        match (seen, kept) {
+            (Some(seen), Some(kept)) if seen.by.is_empty() && kept.by.is_empty() => Some(Row {
+                what: seen.what.clone(),
+                ..kept.clone()
+            }),
+            (seen, kept) => seen.or(kept).cloned(),
+        }
+    }
+
+    /// The suite and its case that notice it first.
+    pub fn found_by(&self) -> Option<(&str, &str)> {
+        let suite = self.by.first()?;
+        Some((suite, &self.case))
+    }
+
+    /// Which reading makes the mistake.
+    pub const fn of(&self) -> Crate {
+        self.table.reading()
     }
 
     /// Whether it is this mutant's.
     pub fn is_of(&self, of: Crate, name: &str) -> bool {
-        self.of == of.name() && self.name == name
+        self.table == Table::of(of, name) && self.name == name
     }
 
-    /// Whether it is a mistake that an emulator has made: B58, say.
+    /// Whether it is a mistake that an emulator has made.
     pub fn is_known_bug(&self) -> bool {
-        let number = self.name.strip_prefix('B');
-        number.is_some_and(|number| number.starts_with(|first: char| first.is_ascii_digit()))
+        self.table == Table::KnownBugs
     }
 
-    fn parse(line: &str) -> Self {
+    /// The same mutant: what is said of it may differ.
+    pub fn is_as(&self, other: &Row) -> bool {
+        (self.table, &self.name) == (other.table, &other.name)
+    }
+
+    fn parse(table: Table, line: &str) -> Self {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [of, name, what, by, seconds] = cells[..] else {
-            panic!("a row of docs/mutants.md has five cells: {line}");
+        let [name, what, by, case, seconds] = cells[..] else {
+            panic!("a mutant in docs/mutants.md has five cells: {line}");
         };
+        let by = by.split(", ").filter(|suite| *suite != NOBODY);
         Row {
+            table,
             name: name.trim_matches('`').to_owned(),
-            of: of.to_owned(),
             what: what.to_owned(),
-            by: by.to_owned(),
+            by: by.map(str::to_owned).collect(),
+            case: case.trim_matches('`').to_owned(),
             seconds: seconds.to_owned(),
         }
     }
@@ -67,19 +140,17 @@ impl Row {
     fn render(&self) -> String {
         let Row {
             name,
-            of,
             what,
             by,
+            case,
             seconds,
+            ..
         } = self;
-        let by = by.trim_end();
-        format!("| {of} | `{name}` | {what} | {by} | {seconds} |\n")
-    }
-
-    /// The same but for the time and the reason.
-    fn agrees_with(&self, other: &Row) -> bool {
-        let same = (&self.of, &self.name, &self.what) == (&other.of, &other.name, &other.what);
-        same && self.found_by() == other.found_by()
+        if by.is_empty() {
+            return format!("| `{name}` | {what} | {NOBODY} | {case} | |\n");
+        }
+        let by = by.join(", ");
+        format!("| `{name}` | {what} | {by} | `{case}` | {seconds} |\n")
     }
 }
 
@@ -87,48 +158,88 @@ fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/mutants.md")
 }
 
-/// The document: what stands before the table, its rows, and what stands behind it.
-fn document() -> (String, Vec<Row>, String) {
-    let document = fs::read_to_string(path()).expect("docs/mutants.md can be read");
-    let (before, table) = document
-        .split_once(HEAD)
-        .expect("docs/mutants.md has a table");
-    let rows = table.lines().take_while(|line| line.starts_with('|'));
-    let rows: Vec<_> = rows.map(Row::parse).collect();
-    let after = table.split_inclusive('\n').skip(rows.len()).collect();
-    (before.to_owned(), rows, after)
+fn document() -> String {
+    fs::read_to_string(path()).expect("docs/mutants.md can be read")
 }
 
-/// The rows that are kept.
-pub fn read() -> Vec<Row> {
-    document().1
-}
-
-/// Keeps what was seen, with the reasons that were known.
-pub fn write(seen: &[Row], kept: &[Row]) {
-    let rows = seen.iter().map(|row| {
-        let known = kept.iter().find(|known| known.agrees_with(row));
-        let reason = known.filter(|known| known.found_by().is_none());
-        reason.unwrap_or(row).render()
+/// Where the rows under a heading stand, behind the head of the table.
+fn rows_under(document: &str, heading: &str) -> Range<usize> {
+    let found = document.find(heading).and_then(|at| {
+        let rule = at + document[at..].find("\n|---")?;
+        Some(rule + 1 + document[rule + 1..].find('\n')? + 1)
     });
-    let (before, _, after) = document();
-    let text = format!("{before}{HEAD}{}{after}", rows.collect::<String>());
-    fs::write(path(), text).expect("docs/mutants.md can be written");
+    let begin = found.unwrap_or_else(|| panic!("docs/mutants.md has no table under {heading}"));
+    let rows = document[begin..].split_inclusive('\n');
+    let length = rows.take_while(|line| line.starts_with('|')).map(str::len);
+    begin..begin + length.sum::<usize>()
 }
 
-/// What was seen must be what is kept.
-pub fn compare(seen: &[Row], kept: &[Row]) {
-    for row in seen {
-        let known = kept.iter().any(|known| known.agrees_with(row));
-        assert!(known, "docs/mutants.md does not say: {}", row.render());
+/// The mutants that are kept.
+pub fn read() -> Vec<Row> {
+    let document = document();
+    let rows = TABLES.iter().flat_map(|&table| {
+        let lines = document[rows_under(&document, table.heading())].lines();
+        lines.map(move |line| Row::parse(table, line))
+    });
+    rows.collect()
+}
+
+/// Keeps what was seen.
+pub fn write(rows: &[Row], suites: &[Suite]) {
+    let mut document = document();
+    for table in TABLES {
+        let of_table = rows.iter().filter(|row| row.table == table);
+        let lines: String = of_table.map(Row::render).collect();
+        let place = rows_under(&document, table.heading());
+        document.replace_range(place, &lines);
     }
-    assert_eq!(
-        kept.len(),
-        seen.len(),
-        "docs/mutants.md has mutants that do not exist"
-    );
-    for row in kept.iter().filter(|row| row.found_by().is_none()) {
-        let reason = row.by.len() > NOBODY.len();
-        assert!(reason, "{}: nobody finds it, without a reason", row.name);
+    let place = rows_under(&document, COUNTS);
+    document.replace_range(place, &counts(rows, suites));
+    fs::write(path(), document).expect("docs/mutants.md can be written");
+}
+
+/// How many of each table's mutants a suite finds, and how many none does.
+fn counts(rows: &[Row], suites: &[Suite]) -> String {
+    let line = |name: &str, asked: &dyn Fn(Table) -> bool, found: &dyn Fn(&Row) -> bool| {
+        let cells = TABLES.iter().map(|&table| {
+            let of_table = rows.iter().filter(|row| row.table == table);
+            match asked(table) {
+                true => of_table.filter(|row| found(row)).count().to_string(),
+                false => "·".to_owned(),
+            }
+        });
+        let cells: Vec<_> = cells.collect();
+        format!("| {name} | {} |\n", cells.join(" | "))
+    };
+    let mut lines = line("mutants", &|_| true, &|_| true);
+    let mut names: Vec<_> = suites.iter().map(|suite| suite.name).collect();
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    for name in names {
+        let asked = |table: Table| {
+            let mut of_table = suites.iter().filter(|suite| suite.of == table.reading());
+            of_table.any(|suite| suite.name == name)
+        };
+        let found = |row: &Row| row.by.iter().any(|by| by == name);
+        lines += &line(name, &asked, &found);
     }
+    lines + &line(NOBODY, &|_| true, &|row| row.by.is_empty())
+}
+
+/// The table must be of these mutants, its counts those of its rows, and who is found by nobody has a reason.
+pub fn check(mutants: &[Row], kept: &[Row], suites: &[Suite]) {
+    for row in mutants {
+        let known = kept.iter().find(|kept| kept.is_as(row));
+        let known = known.unwrap_or_else(|| panic!("docs/mutants.md has no {}", row.name));
+        assert_eq!(known.what, row.what, "docs/mutants.md, {}", row.name);
+    }
+    for row in kept {
+        let exists = mutants.iter().any(|mutant| mutant.is_as(row));
+        assert!(exists, "docs/mutants.md has a {}, which is none", row.name);
+        let reason = row.by.is_empty() && row.case.is_empty();
+        assert!(!reason, "nobody finds {}, without a reason", row.name);
+    }
+    let document = document();
+    let place = rows_under(&document, COUNTS);
+    assert_eq!(document[place], counts(kept, suites), "docs/mutants.md");
 }
