@@ -115,7 +115,7 @@ const MODEL: &[&str] = &[
     "property::",
 ];
 /// Those that say of each command, fetch and flight what it does, one by one.
-const RULES: &[&str] = &["command::", "fill::", "flight::"];
+const RULES: &[&str] = &["command::", "fill::", "flight::", "manual::"];
 
 fn program(binaries: &[Binary], package: &str, target: &str) -> PathBuf {
     let mut found = binaries

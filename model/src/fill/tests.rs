@@ -30,6 +30,10 @@ fn only(vmid: Vmid, asid: Asid) -> Caches {
     // The other slot's CD is not valid, which is cached too.
     only.cd0[..2].copy_from_slice(&[bit(cd0::valid(Asid(0))), bit(cd0::INVALID)]);
     only.cd1[..2].copy_from_slice(&[bit(cd1::ttb(Space(0))), bit(cd1::NONE)]);
+    // Where walks begin is the CD's to say, of any page.
+    for page in [PAGE, Page(1)] {
+        only.ttb[tag(vmid, Asid(0), page)] = bit(0);
+    }
     only.s1[tag(vmid, asid, PAGE)] = s1_bit(Space(0), Ipa(0));
     only.s2[s2_tag(vmid, Ipa(0))] = bit(0);
     only.s2_tables[vmid.index()] = bit(0);
