@@ -49,11 +49,16 @@ impl Driven {
         }
     }
 
-    /// How fast it was, for stderr.
+    /// How it ended and how fast it was, for stderr.
     pub fn rate(&self) -> String {
         let seconds = self.time.as_secs_f64();
+        let end = match self.outcome {
+            Outcome::Agreed(_) => "",
+            Outcome::Differs(_) => "DIFFERS, ",
+            Outcome::NotDriven(_) => "not driven, ",
+        };
         format!(
-            "{} {} {} {}: {seconds:.1} s, {:.0} accesses a second",
+            "{} {} {} {}: {end}{seconds:.1} s, {:.0} accesses a second",
             self.spec,
             self.threat.name(),
             self.devices.name(),
