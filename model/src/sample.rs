@@ -11,7 +11,12 @@ use crate::state::{State, descriptor, leaf, pte};
 
 /// Two of everything, honest guests, devices that do as they are told, commands in any order, invalid structures cached.
 pub(crate) fn machine() -> Machine {
-    let setup = Setup {
+    machine_with(|_| {})
+}
+
+/// The same, but for what a test changes.
+pub(crate) fn machine_with(change: impl FnOnce(&mut Setup)) -> Machine {
+    let mut setup = Setup {
         bounds: Bounds {
             devices: 2,
             ssids: 2,
@@ -43,6 +48,7 @@ pub(crate) fn machine() -> Machine {
         devices: Devices::Driven,
         caches: CacheMode::Saturated,
     };
+    change(&mut setup);
     Machine::new(setup, Code::default())
 }
 

@@ -8,10 +8,8 @@ use proptest::prelude::*;
 use vocab::{Asid, Devices, Ipa, Page, Slot, Space, Threat, Viommu, Vm, Vmid};
 
 use crate::caches::{Caches, cd0, cd1, ste0, ste2};
-use crate::machine::{
-    Axes, Bounds, CacheMode, Errors, Hardware, Machine, S1dss, Setup, TableMemory, VmidPer, limit,
-};
-use crate::program::Code;
+use crate::machine::{CacheMode, Hardware, Machine, S1dss, TableMemory, limit};
+use crate::sample;
 use crate::state::{InFlight, State, pte};
 
 /// A source of small numbers that a failing case can be shrunk by.
@@ -31,51 +29,26 @@ fn machine(kind: u8, caches: CacheMode) -> Machine {
 
 fn machine_with(kind: u8, asids: u8, caches: CacheMode) -> Machine {
     let bit = |place: u8| kind >> place & 1 == 1;
-    let setup = Setup {
-        bounds: Bounds {
-            devices: 2,
-            ssids: 2,
-            asids,
-            vmids: 2,
-            spaces: 4,
-            pages: 2,
-            ipas: 2,
-            vms: 2,
-            viommus: 2,
-            guest_threads: 2,
-            host_threads: 1,
-            operations: Vec::new(),
-        },
-        hardware: Hardware {
+    sample::machine_with(|setup| {
+        setup.bounds.asids = asids;
+        setup.hardware = Hardware {
             in_order: bit(0),
             caches_invalid: bit(1),
             s2_drops_combined: bit(2),
-        },
-        axes: Axes {
-            ats: true,
-            cd_table: TableMemory::Guest,
-            vmid: VmidPer::Viommu,
-            errors: Errors::default(),
-            early_bind: false,
-            s1dss: match (bit(5), bit(6)) {
-                (false, false) => S1dss::Terminate,
-                (true, false) => S1dss::Ssid0,
-                (_, true) => S1dss::Bypass,
-            },
-        },
-        threat: if bit(3) {
-            Threat::Scribbling
-        } else {
-            Threat::Honest
-        },
-        devices: if bit(4) {
-            Devices::Wild
-        } else {
-            Devices::Driven
-        },
-        caches,
-    };
-    Machine::new(setup, Code::default())
+        };
+        if bit(3) {
+            setup.threat = Threat::Scribbling;
+        }
+        if bit(4) {
+            setup.devices = Devices::Wild;
+        }
+        setup.axes.s1dss = match (bit(5), bit(6)) {
+            (false, false) => S1dss::Terminate,
+            (true, false) => S1dss::Ssid0,
+            (_, true) => S1dss::Bypass,
+        };
+        setup.caches = caches;
+    })
 }
 
 /// Everything mapped and valid.
